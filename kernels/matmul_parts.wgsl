@@ -1,0 +1,37 @@
+// c[i] = activation(Σ_part parts[part, i] + bias[i mod n]): the second pass of a matmul whose sum over k was split.
+//
+// parts (parts, m·n), bias (n), c (m·n), row-major f32. One invocation of 64 per output, flat workgroup index.
+// Order of summation: parts ascending. At most 65,535 parts.
+
+struct Uniforms {
+  outputs: u32,
+  n: u32,
+  parts: u32,
+}
+
+@group(0) @binding(0) var<storage, read> parts: array<f32>;
+@group(0) @binding(1) var<storage, read_write> c: array<f32>;
+@group(0) @binding(2) var<uniform> u: Uniforms;
+//# if BIAS
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+//# end
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = (workgroup.y * workgroups.x + workgroup.x) * 64u + lane;
+  if (at >= u.outputs) {
+    return;
+  }
+  var sum = parts[at];
+  for (var part = 1u; part < u.parts; part++) {
+    sum += parts[part * u.outputs + at];
+  }
+//# if BIAS
+  sum += bias[at % u.n];
+//# end
+  c[at] = activate(sum);
+}

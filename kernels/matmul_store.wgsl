@@ -1,0 +1,20 @@
+// The end of a matmul kernel: activation and guarded store of four neighbours of a row of c (parts, m, n).
+// Functions only; the text of a matmul kernel, with c and u, follows this one.
+
+fn store(base: u32, row: u32, column: u32, sum: vec4f) {
+  if (row >= u.m) {
+    return;
+  }
+  let y = vec4f(activate(sum.x), activate(sum.y), activate(sum.z), activate(sum.w));
+  let at = base + row * u.n + column;
+//# if VECTOR_c
+  c[at / 4u] = y;
+//# else
+  c[at] = y.x;
+//# for s in 1..4
+  if (column + ${s}u < u.n) {
+    c[at + ${s}u] = y[${s}];
+  }
+//# end
+//# end
+}

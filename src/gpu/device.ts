@@ -1,0 +1,224 @@
+/**
+ * The device: opened once, watched for every kind of error, and closed in order. This is the only file that
+ * touches `navigator.gpu`.
+ *
+ * @module
+ */
+
+import { DeviceLostError, GpuError, OutOfMemoryError } from "../errors.ts";
+import { checkKeys, checkOneOf } from "../options.ts";
+import { Memory } from "./memory.ts";
+import { compile, type CompiledKernel } from "./compile.ts";
+import type { Kernel } from "./kernel.ts";
+import { probe } from "./probe.ts";
+
+/** Options of {@linkcode Gpu.open}. */
+export interface DeviceOptions {
+  /** Which adapter to prefer on a machine with several. Default: the platform's choice. */
+  powerPreference?: "low-power" | "high-performance";
+  /** Whether to take the software adapter even where there is a card. Default false. */
+  forceFallbackAdapter?: boolean;
+}
+
+/** What is known of the adapter. */
+export interface AdapterInfo {
+  /** Its name, `NVIDIA H200` or `llvmpipe (LLVM 15.0.6, 256 bits)`. */
+  readonly name: string;
+  /** Whether it computes on the CPU. */
+  readonly software: boolean;
+  /** Whether subgroup functions compile and give right results. */
+  readonly subgroups: boolean;
+  /** Whether passes can be timed on the GPU. */
+  readonly timestamps: boolean;
+  /** Whether shaders may use 16-bit floats. */
+  readonly float16: boolean;
+}
+
+const NO_ADAPTER = "No WebGPU adapter was found. On Linux, install a Vulkan driver: that of your " +
+  "graphics card, or the software one with: apt-get install libvulkan1 mesa-vulkan-drivers";
+
+/** Limits that are raised from WebGPU's defaults to what the adapter has. */
+const RAISED_LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+] as const;
+
+/** A GPUDevice with typed errors, counted memory and compiled kernels. */
+export class Device {
+  /** The platform's device. */
+  readonly raw: GPUDevice;
+  /** What is known of the adapter. */
+  readonly adapter: AdapterInfo;
+  /** Its buffers. */
+  readonly memory: Memory;
+  readonly #kernels = new Map<Kernel, CompiledKernel>();
+  readonly #lost: Promise<never>;
+  #failure: GpuError | undefined;
+  #disposed = false;
+
+  private constructor(raw: GPUDevice, adapter: AdapterInfo) {
+    this.raw = raw;
+    this.adapter = adapter;
+    this.memory = new Memory(raw);
+    raw.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.fail(typedError((event as GPUUncapturedErrorEvent).error, "GPU"));
+    });
+    this.#lost = raw.lost.then((info) => {
+      this.#failure = new DeviceLostError(
+        this.#disposed
+          ? "The GPU was disposed; open a new one"
+          : `The GPU was lost (${info.reason}): ${info.message || "no reason given"}`,
+      );
+      throw this.#failure;
+    });
+    this.#lost.catch(() => {}); // whoever waits sees it; nobody has to
+  }
+
+  /**
+   * Opens the adapter's device with the limits and features that the kernels use.
+   *
+   * @throws {GpuError} if there is no adapter, saying what to install.
+   */
+  static async open(options: DeviceOptions = {}): Promise<Device> {
+    checkKeys(options, "Gpu.open", ["powerPreference", "forceFallbackAdapter"]);
+    if (options.powerPreference !== undefined) {
+      checkOneOf(options.powerPreference, "Gpu.open: powerPreference", [
+        "low-power",
+        "high-performance",
+      ]);
+    }
+    const adapter = await navigator.gpu?.requestAdapter(options) ?? null;
+    if (adapter === null) throw new GpuError(NO_ADAPTER);
+    const requiredLimits: Record<string, number> = {};
+    for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];
+    const optional: GPUFeatureName[] = ["timestamp-query", "shader-f16"];
+    const listed = optional.filter((name) => adapter.features.has(name));
+    const raw = await requestDevice(adapter, listed, requiredLimits);
+    const probed = await probe(raw);
+    return new Device(raw, {
+      name: adapter.info.description || adapter.info.device || adapter.info.vendor || "unknown",
+      software: adapter.info.isFallbackAdapter ?? false,
+      float16: raw.features.has("shader-f16"),
+      ...probed,
+    });
+  }
+
+  /** The pipeline of a kernel, compiled on first use. */
+  compiled(kernel: Kernel): CompiledKernel {
+    let compiled = this.#kernels.get(kernel);
+    if (compiled === undefined) {
+      compiled = compile(this.raw, kernel, (error) => this.fail(error));
+      this.#kernels.set(kernel, compiled);
+    }
+    return compiled;
+  }
+
+  /** Records the first error; it is thrown by the next call that can throw. */
+  fail(error: GpuError): void {
+    this.#failure ??= error;
+  }
+
+  /** @throws {GpuError} the first error that came up since the device was opened. */
+  check(): void {
+    if (this.#disposed) throw new DeviceLostError("The GPU was disposed; open a new one");
+    const failure = this.#failure;
+    if (failure === undefined) return;
+    // A lost device stays lost. Other errors are reported once: the next call starts afresh.
+    if (!(failure instanceof DeviceLostError)) this.#failure = undefined;
+    throw failure;
+  }
+
+  /** Runs `work` inside error scopes; what they catch is thrown by the next call that can throw. */
+  scoped<T>(what: string, work: () => T): T {
+    this.raw.pushErrorScope("out-of-memory");
+    this.raw.pushErrorScope("validation");
+    try {
+      return work();
+    } finally {
+      for (let scope = 0; scope < 2; scope++) {
+        this.raw.popErrorScope().then((error) => {
+          if (error !== null) this.fail(typedError(error, what));
+        }, () => {}); // rejects only when the device is lost, which is reported by itself
+      }
+    }
+  }
+
+  /** Waits until the GPU has finished all submitted work (about 11 ms in Deno, whatever the work). */
+  async synchronize(): Promise<void> {
+    this.check();
+    await Promise.race([this.raw.queue.onSubmittedWorkDone(), this.#lost]);
+    this.check();
+  }
+
+  /**
+   * Copies bytes of a buffer to the CPU. The call blocks until submitted work is done and its promise
+   * resolves about 10 ms later; work that is submitted in between keeps the GPU busy meanwhile.
+   */
+  async read(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+    this.check();
+    if (bytes === 0) return new ArrayBuffer(0);
+    const size = Math.ceil(bytes / 4) * 4;
+    const staging = this.memory.allocate(
+      size,
+      GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      "staging",
+    );
+    try {
+      const encoder = this.raw.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+      this.raw.queue.submit([encoder.finish()]);
+      try {
+        await Promise.race([staging.mapAsync(GPUMapMode.READ), this.#lost]);
+      } catch (error) {
+        this.check();
+        throw error;
+      }
+      this.check();
+      return staging.getMappedRange().slice(0, bytes);
+    } finally {
+      this.memory.free(staging);
+    }
+  }
+
+  /** Destroys the device; pending calls reject. Doing it twice is harmless. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.raw.destroy();
+  }
+
+  /** Waits for submitted work, then destroys the device: the order that never aborts the process. */
+  async close(): Promise<void> {
+    if (this.#disposed) return;
+    await Promise.race([this.raw.queue.onSubmittedWorkDone(), this.#lost]).catch(() => {});
+    this.dispose();
+  }
+}
+
+/** Subgroups work on adapters that do not list them, so they are asked for and dropped if refused. */
+async function requestDevice(
+  adapter: GPUAdapter,
+  listed: GPUFeatureName[],
+  requiredLimits: Record<string, number>,
+): Promise<GPUDevice> {
+  const subgroups = "subgroups" as GPUFeatureName;
+  try {
+    return await adapter.requestDevice({
+      requiredFeatures: [...listed, subgroups],
+      requiredLimits,
+    });
+  } catch {
+    try {
+      return await adapter.requestDevice({ requiredFeatures: listed, requiredLimits });
+    } catch (error) {
+      throw new GpuError(`Cannot open the GPU: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+
+function typedError(error: GPUError, what: string): GpuError {
+  const text = `${what}: ${error.message}`;
+  return error instanceof GPUOutOfMemoryError ? new OutOfMemoryError(text) : new GpuError(text);
+}

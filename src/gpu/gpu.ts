@@ -1,0 +1,182 @@
+/**
+ * The GPU as scripts see it: opens, makes tensors, runs operations at once.
+ *
+ * @module
+ */
+
+import { ShapeError } from "../errors.ts";
+import { checkShape, formatShape, type Shape, sizeOf } from "../shape.ts";
+import { type AdapterInfo, Device, type DeviceOptions } from "./device.ts";
+import { type MemoryUse, Storage } from "./memory.ts";
+import {
+  bind,
+  createBindGroup,
+  type Dispatch,
+  packUniform,
+  type Recorder,
+  uniformBytes,
+} from "./recorder.ts";
+import { type ArrayOf, bytesPerElement, type DataType, Tensor } from "./tensor.ts";
+
+/** What every buffer behind a tensor can be used for. */
+export const TENSOR_USAGE = 0x80 | 0x8 | 0x4; // STORAGE | COPY_DST | COPY_SRC, known without a GPU
+
+/** Numbers of dispatches that run at once lie in a ring of slots; the queue keeps writes in order. */
+const UNIFORM_SLOT_BYTES = 256;
+const UNIFORM_SLOTS = 64;
+
+/**
+ * One device. Operations that are given a `Gpu` run at once: their results are new tensors, which the caller
+ * disposes.
+ *
+ * @example
+ * ```ts
+ * import { Gpu, matmul } from "@strata/strata";
+ *
+ * await using gpu = await Gpu.open();
+ * const a = gpu.tensor(new Float32Array([1, 2, 3, 4]), [2, 2]);
+ * console.log(await matmul(gpu, a, a).read()); // Float32Array [7, 10, 15, 22]
+ * ```
+ */
+export class Gpu implements Recorder {
+  /** The device behind it. */
+  readonly device: Device;
+  /** Dispatches run at once. */
+  readonly recording = false;
+  readonly #uniforms: GPUBuffer;
+  readonly #uniformBytes = new ArrayBuffer(UNIFORM_SLOT_BYTES);
+  readonly #uniformView = new DataView(this.#uniformBytes);
+  #slot = 0;
+
+  private constructor(device: Device) {
+    this.device = device;
+    this.#uniforms = device.memory.allocate(
+      UNIFORM_SLOTS * UNIFORM_SLOT_BYTES,
+      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      "uniforms of single dispatches",
+    );
+  }
+
+  /**
+   * Opens the GPU.
+   *
+   * @throws {GpuError} if there is no adapter, saying what to install.
+   */
+  static async open(options: DeviceOptions = {}): Promise<Gpu> {
+    return new Gpu(await Device.open(options));
+  }
+
+  /** The adapter's name and kind. */
+  get adapter(): AdapterInfo {
+    return this.device.adapter;
+  }
+
+  /** Buffers and bytes alive now. */
+  get memory(): MemoryUse {
+    return this.device.memory.use;
+  }
+
+  /**
+   * Makes a tensor from numbers: a Float32Array, or a Uint32Array or Uint8Array for whole numbers.
+   *
+   * @param shape Default: one dimension.
+   * @throws {ShapeError} if shape and values do not match.
+   */
+  tensor<A extends Float32Array | Uint32Array | Uint8Array>(
+    values: A,
+    shape: Shape = [values.length],
+  ): Tensor<A extends Float32Array ? "f32" : A extends Uint32Array ? "u32" : "u8"> {
+    checkShape(shape, "gpu.tensor");
+    if (sizeOf(shape) !== values.length) {
+      throw new ShapeError(
+        `gpu.tensor: shape ${formatShape(shape)} needs ${
+          sizeOf(shape)
+        } values, got ${values.length}`,
+      );
+    }
+    const type: DataType = values instanceof Float32Array
+      ? "f32"
+      : values instanceof Uint32Array
+      ? "u32"
+      : "u8";
+    const tensor = this.empty(shape, type);
+    tensor.write(values as ArrayOf[DataType]);
+    return tensor as never;
+  }
+
+  /** A tensor of zeros. */
+  zeros<T extends DataType = "f32">(shape: Shape, type: T = "f32" as T): Tensor<T> {
+    return this.empty(shape, type); // WebGPU clears new buffers
+  }
+
+  /** A tensor to be written by an operation. @throws {ShapeError} if the shape is invalid. */
+  empty<T extends DataType = "f32">(
+    shape: Shape,
+    type: T = "f32" as T,
+    label: string = `tensor ${formatShape(shape)}`,
+  ): Tensor<T> {
+    checkShape(shape, label);
+    this.device.check();
+    const bytes = sizeOf(shape) * bytesPerElement(type);
+    const { memory } = this.device;
+    const buffer = this.device.scoped(label, () => memory.allocate(bytes, TENSOR_USAGE, label));
+    return new Tensor(this.device, new Storage(memory, bytes, label, buffer, true), shape, type);
+  }
+
+  /** Frees an intermediate tensor. */
+  release(tensor: Tensor<DataType>): void {
+    tensor.dispose();
+  }
+
+  /** Runs one launch. */
+  dispatch(dispatch: Dispatch): void {
+    this.device.check();
+    const bound = bind(this.device, dispatch);
+    if (dispatch.workgroups === 0) return;
+    const { kernel, uniforms = {} } = dispatch;
+    const { raw } = this.device;
+    this.device.scoped(dispatch.label, () => {
+      const offset = UNIFORM_SLOT_BYTES * (this.#slot++ % UNIFORM_SLOTS);
+      if (kernel.uniforms.length > 0) {
+        kernel.uniforms.forEach(({ name, type }, i) => {
+          const value = uniforms[name]!;
+          const number = typeof value === "number" ? value : value.value;
+          packUniform(this.#uniformView, 4 * i, type, number);
+        });
+        raw.queue.writeBuffer(this.#uniforms, offset, this.#uniformBytes, 0, uniformBytes(kernel));
+      }
+      const encoder = raw.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(this.device.compiled(kernel).pipeline);
+      pass.setBindGroup(0, createBindGroup(this.device, bound, this.#uniforms, offset));
+      pass.dispatchWorkgroups(...bound.grid);
+      pass.end();
+      raw.queue.submit([encoder.finish()]);
+    });
+  }
+
+  /** Waits until all submitted work is done. @throws {GpuError} the first error since the last wait. */
+  synchronize(): Promise<void> {
+    return this.device.synchronize();
+  }
+
+  /** Waits for submitted work and closes the device; the best way to end. */
+  close(): Promise<void> {
+    return this.device.close();
+  }
+
+  /** Closes the device at once; pending reads reject with `DeviceLostError`. */
+  dispose(): void {
+    this.device.dispose();
+  }
+
+  /** Closes the device at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Waits for submitted work and closes the device at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

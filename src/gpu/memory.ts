@@ -1,0 +1,132 @@
+/**
+ * GPU memory: every buffer is made and destroyed here, so that what is held is always known.
+ *
+ * @module
+ */
+
+import { GpuError, OutOfMemoryError } from "../errors.ts";
+
+/** What the device holds for this process. */
+export interface MemoryUse {
+  /** Buffers now alive. */
+  readonly buffers: number;
+  /** Their bytes. */
+  readonly bytes: number;
+  /** The most bytes alive at once. */
+  readonly peakBytes: number;
+}
+
+/** Bytes of a buffer for `bytes` of content: whole 16-byte vectors, so that vec4 loads cover the end. */
+export function paddedBytes(bytes: number): number {
+  return Math.max(16, Math.ceil(bytes / 16) * 16);
+}
+
+/** Makes buffers, refuses those over the limits, and counts what is alive. */
+export class Memory {
+  readonly #device: GPUDevice;
+  #buffers = 0;
+  #bytes = 0;
+  #peakBytes = 0;
+
+  /** @param device The device whose buffers are counted. */
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** The buffers and bytes alive now. */
+  get use(): MemoryUse {
+    return { buffers: this.#buffers, bytes: this.#bytes, peakBytes: this.#peakBytes };
+  }
+
+  /**
+   * Makes a buffer of at least `bytes`.
+   *
+   * @throws {OutOfMemoryError} before the GPU is asked, if it is over the device's limit.
+   */
+  allocate(bytes: number, usage: number, label: string): GPUBuffer {
+    const size = paddedBytes(bytes);
+    const limit = this.#device.limits.maxBufferSize;
+    if (size > limit) {
+      throw new OutOfMemoryError(
+        `Cannot allocate ${size} bytes for ${label}: the device allows ${limit} bytes a buffer`,
+      );
+    }
+    const buffer = this.#device.createBuffer({ size, usage, label });
+    this.#buffers++;
+    this.#bytes += size;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
+    return buffer;
+  }
+
+  /** Destroys a buffer that {@linkcode Memory.allocate} made; the GPU finishes submitted work first. */
+  free(buffer: GPUBuffer): void {
+    this.#buffers--;
+    this.#bytes -= buffer.size;
+    buffer.destroy();
+  }
+}
+
+/**
+ * The bytes behind one or more tensors. A program's intermediate storage has no buffer until the program
+ * is planned, and may then share one with others whose lifetimes do not overlap.
+ */
+export class Storage {
+  /** Size of the content in bytes. */
+  readonly bytes: number;
+  /** Names it in listings and errors. */
+  readonly label: string;
+  readonly #memory: Memory;
+  readonly #owned: boolean;
+  #buffer: GPUBuffer | undefined;
+  #disposed = false;
+
+  /**
+   * @param buffer The buffer, or undefined if one is assigned later.
+   * @param owned Whether disposing destroys the buffer.
+   */
+  constructor(
+    memory: Memory,
+    bytes: number,
+    label: string,
+    buffer: GPUBuffer | undefined,
+    owned: boolean,
+  ) {
+    this.#memory = memory;
+    this.bytes = bytes;
+    this.label = label;
+    this.#buffer = buffer;
+    this.#owned = owned;
+  }
+
+  /** Whether the storage was disposed. */
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Whether a buffer is behind it. */
+  get planned(): boolean {
+    return this.#buffer !== undefined;
+  }
+
+  /** @throws {GpuError} if it was disposed, or belongs to a program that is still being recorded. */
+  get buffer(): GPUBuffer {
+    if (this.#disposed) throw new GpuError(`Cannot use ${this.label}: it was disposed`);
+    if (this.#buffer === undefined) {
+      throw new GpuError(`Cannot use ${this.label}: its program is still being recorded`);
+    }
+    return this.#buffer;
+  }
+
+  /** Gives planned storage its buffer. */
+  assign(buffer: GPUBuffer): void {
+    this.#buffer = buffer;
+  }
+
+  /** Destroys the buffer if it is owned; doing it twice is harmless. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    if (this.#owned && this.#buffer !== undefined) this.#memory.free(this.#buffer);
+    this.#buffer = undefined;
+  }
+}

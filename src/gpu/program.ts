@@ -1,0 +1,358 @@
+/**
+ * Programs: a fixed sequence of dispatches, recorded once and replayed with one pass and one submit.
+ *
+ * @module
+ */
+
+import { GpuError } from "../errors.ts";
+import { checkShape, formatShape, type Shape, sizeOf } from "../shape.ts";
+import type { Device } from "./device.ts";
+import { TENSOR_USAGE } from "./gpu.ts";
+import { paddedBytes, Storage } from "./memory.ts";
+import { type Lifetime, planLifetimes } from "./plan.ts";
+import { profileDispatches } from "./profile.ts";
+import {
+  bind,
+  type BoundDispatch,
+  createBindGroup,
+  type Dispatch,
+  packUniform,
+  type Recorder,
+  Scalar,
+  uniformBytes,
+} from "./recorder.ts";
+import { bytesPerElement, type DataType, Tensor } from "./tensor.ts";
+
+/** Numbers of one dispatch begin at multiples of this, the default alignment of WebGPU. */
+const UNIFORM_ALIGNMENT = 256;
+
+/** Buffers that programs share for their intermediate results, because they never run at the same time. */
+export class ScratchPool {
+  readonly #device: Device;
+  readonly #buffers: GPUBuffer[] = [];
+
+  /** @param device Where the buffers live. */
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Bytes of all buffers. */
+  get bytes(): number {
+    return this.#buffers.reduce((sum, buffer) => sum + buffer.size, 0);
+  }
+
+  /** A buffer for each lifetime, shared where they do not overlap. */
+  assign(lifetimes: readonly Lifetime[]): GPUBuffer[] {
+    const plan = planLifetimes(lifetimes, this.#buffers.map((buffer) => buffer.size));
+    for (const bytes of plan.slotBytes.slice(this.#buffers.length)) {
+      this.#buffers.push(this.#device.memory.allocate(bytes, TENSOR_USAGE, "intermediate results"));
+    }
+    return plan.slots.map((slot) => this.#buffers[slot]!);
+  }
+
+  /** Frees all buffers; programs that use them must not run any more. */
+  dispose(): void {
+    for (const buffer of this.#buffers) this.#device.memory.free(buffer);
+    this.#buffers.length = 0;
+  }
+}
+
+/** One dispatch as {@linkcode Program.describe} lists it. */
+export interface DispatchDescription {
+  readonly section: string;
+  /** What it computes. */
+  readonly label: string;
+  /** The kernel variant. */
+  readonly kernel: string;
+  readonly workgroups: number;
+  /** Arithmetic operations, a multiply-add counted as two. */
+  readonly flops: number;
+  /** Bytes of the bound tensors, each counted once. */
+  readonly bytes: number;
+}
+
+/** A dispatch with the time it took. */
+export interface DispatchProfile extends DispatchDescription {
+  /** GPU time in milliseconds, the median of the repetitions. */
+  readonly milliseconds: number;
+}
+
+interface Section {
+  readonly name: string;
+  readonly begin: number;
+  end: number;
+}
+
+/** What {@linkcode Program.record} hands to the function that records. */
+export class ProgramRecorder implements Recorder {
+  /** The device. */
+  readonly device: Device;
+  /** Dispatches are kept. */
+  readonly recording = true;
+  readonly dispatches: BoundDispatch[] = [];
+  readonly sections: Section[] = [{ name: "", begin: 0, end: 0 }];
+  readonly intermediates = new Set<Storage>();
+  readonly kept = new Set<Storage>();
+
+  /** Made by {@linkcode Program.record}. */
+  constructor(device: Device) {
+    this.device = device;
+  }
+
+  /** A tensor whose memory is planned, and shared with others, once recording is over. */
+  empty<T extends DataType = "f32">(shape: Shape, type: T = "f32" as T): Tensor<T> {
+    const label = `intermediate ${formatShape(shape)}`;
+    checkShape(shape, label);
+    const bytes = sizeOf(shape) * bytesPerElement(type);
+    const storage = new Storage(this.device.memory, bytes, label, undefined, false);
+    this.intermediates.add(storage);
+    return new Tensor(this.device, storage, shape, type);
+  }
+
+  /** Does nothing: lifetimes follow from the dispatches. */
+  release(): void {}
+
+  /** Keeps a launch. */
+  dispatch(dispatch: Dispatch): void {
+    const bound = bind(this.device, dispatch);
+    if (dispatch.workgroups === 0) return;
+    this.dispatches.push(bound);
+    this.sections.at(-1)!.end = this.dispatches.length;
+  }
+
+  /** Begins a section: a run of dispatches that can be replayed by itself. */
+  section(name: string): void {
+    const at = this.dispatches.length;
+    this.sections.push({ name, begin: at, end: at });
+  }
+
+  /** Gives a result memory of its own, so that it stays until the program's next replay. */
+  keep<T extends DataType>(tensor: Tensor<T>): Tensor<T> {
+    if (this.intermediates.has(tensor.storage)) this.kept.add(tensor.storage);
+    return tensor;
+  }
+}
+
+/** A recorded sequence of dispatches over buffers that are allocated once. */
+export class Program {
+  /** Names it in listings. */
+  readonly name: string;
+  readonly #device: Device;
+  readonly #dispatches: readonly BoundDispatch[];
+  readonly #sections: readonly Section[];
+  readonly #bindGroups: GPUBindGroup[] = [];
+  readonly #pipelines: GPUComputePipeline[] = [];
+  readonly #ownPool: ScratchPool | undefined;
+  readonly #owned: GPUBuffer[] = [];
+  readonly #uniforms: UniformBlock;
+  #disposed = false;
+
+  private constructor(name: string, recorder: ProgramRecorder, pool: ScratchPool | undefined) {
+    this.name = name;
+    this.#device = recorder.device;
+    this.#dispatches = recorder.dispatches;
+    this.#sections = recorder.sections;
+    this.#ownPool = pool === undefined ? new ScratchPool(this.#device) : undefined;
+    this.#uniforms = new UniformBlock(this.#device, this.#dispatches, name);
+    this.#device.scoped(`program ${name}`, () => {
+      this.#plan(recorder, pool ?? this.#ownPool!);
+      this.#dispatches.forEach((bound, i) => {
+        const offset = this.#uniforms.offsets[i]!;
+        this.#pipelines.push(this.#device.compiled(bound.dispatch.kernel).pipeline);
+        this.#bindGroups.push(
+          createBindGroup(this.#device, bound, this.#uniforms.buffer, offset),
+        );
+      });
+    });
+  }
+
+  /**
+   * Records what `build` sends to the recorder and plans its memory.
+   *
+   * @param pool Memory to share with other programs; default: memory of its own.
+   * @throws {GpuError} if an intermediate result is read before it is written.
+   */
+  static record(
+    device: Device,
+    name: string,
+    build: (recorder: ProgramRecorder) => void,
+    pool?: ScratchPool,
+  ): Program {
+    device.check();
+    const recorder = new ProgramRecorder(device);
+    build(recorder);
+    return new Program(name, recorder, pool);
+  }
+
+  /**
+   * Replays the program, or those of its sections that are named, in their recorded order. Returns at once.
+   *
+   * @throws {GpuError} if there is no such section, or the GPU reported an error before.
+   */
+  run(...sections: string[]): void {
+    if (this.#disposed) throw new GpuError(`Cannot run program ${this.name}: it was disposed`);
+    this.#device.check();
+    this.#uniforms.upload();
+    const { raw } = this.#device;
+    const encoder = raw.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    if (sections.length === 0) this.#encode(pass, 0, this.#dispatches.length);
+    for (const name of sections) {
+      const section = this.#sections.find((candidate) => candidate.name === name);
+      if (section === undefined) {
+        throw new GpuError(`Program ${this.name} has no section "${name}"`);
+      }
+      this.#encode(pass, section.begin, section.end);
+    }
+    pass.end();
+    raw.queue.submit([encoder.finish()]);
+  }
+
+  /** Every dispatch with its section, kernel, work and memory traffic. */
+  describe(): DispatchDescription[] {
+    return this.#dispatches.map(({ dispatch, tensors }, i) => ({
+      section: this.#sections.find((section) => i >= section.begin && i < section.end)?.name ?? "",
+      label: dispatch.label,
+      kernel: dispatch.kernel.name,
+      workgroups: dispatch.workgroups,
+      flops: dispatch.flops ?? 0,
+      bytes: tensors.reduce((sum, tensor) => sum + tensor.bytes, 0),
+    }));
+  }
+
+  /**
+   * Replays the program with every dispatch timed on the GPU.
+   *
+   * @param repetitions Replays to take the median of. Default 5.
+   * @throws {GpuError} if the adapter has no timestamps.
+   */
+  async profile(repetitions = 5): Promise<DispatchProfile[]> {
+    this.#uniforms.upload();
+    const launches = this.#dispatches.map(({ grid }, i) => ({
+      pipeline: this.#pipelines[i]!,
+      bindGroup: this.#bindGroups[i]!,
+      grid,
+    }));
+    const times = await profileDispatches(this.#device, launches, repetitions);
+    return this.describe().map((row, i) => ({ ...row, milliseconds: times[i]! }));
+  }
+
+  /** Frees what the program owns; doing it twice is harmless. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#ownPool?.dispose();
+    for (const buffer of this.#owned) this.#device.memory.free(buffer);
+    this.#device.memory.free(this.#uniforms.buffer);
+  }
+
+  /** Frees it at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #encode(pass: GPUComputePassEncoder, begin: number, end: number): void {
+    let pipeline: GPUComputePipeline | undefined;
+    for (let i = begin; i < end; i++) {
+      if (this.#pipelines[i] !== pipeline) {
+        pipeline = this.#pipelines[i]!;
+        pass.setPipeline(pipeline);
+      }
+      pass.setBindGroup(0, this.#bindGroups[i]!);
+      const [x, y] = this.#dispatches[i]!.grid;
+      pass.dispatchWorkgroups(x, y);
+    }
+  }
+
+  #plan(recorder: ProgramRecorder, pool: ScratchPool): void {
+    const { memory } = this.#device;
+    const lifetimes = findLifetimes(recorder, this.name);
+    const shared = [...lifetimes.keys()].filter((storage) => !recorder.kept.has(storage));
+    const buffers = pool.assign(shared.map((storage) => lifetimes.get(storage)!));
+    shared.forEach((storage, i) => storage.assign(buffers[i]!));
+    for (const storage of recorder.kept) {
+      const buffer = memory.allocate(storage.bytes, TENSOR_USAGE, `result of ${this.name}`);
+      this.#owned.push(buffer);
+      storage.assign(buffer);
+    }
+  }
+}
+
+/** First and last use of every intermediate result. */
+function findLifetimes(recorder: ProgramRecorder, name: string): Map<Storage, Lifetime> {
+  const lifetimes = new Map<Storage, Lifetime>();
+  recorder.dispatches.forEach(({ dispatch, tensors }, at) => {
+    tensors.forEach(({ storage }, i) => {
+      if (!recorder.intermediates.has(storage)) return;
+      const known = lifetimes.get(storage);
+      const binding = dispatch.kernel.bindings[i]!;
+      if (known === undefined && binding.access === "read") {
+        throw new GpuError(
+          `Program ${name}: ${dispatch.label} reads "${binding.name}" before anything wrote it`,
+        );
+      }
+      const bytes = paddedBytes(storage.bytes);
+      lifetimes.set(storage, { bytes, first: known?.first ?? at, last: at });
+    });
+  });
+  return lifetimes;
+}
+
+/** The numbers of all dispatches in one buffer; those that can change lie together, to be written at once. */
+class UniformBlock {
+  readonly buffer: GPUBuffer;
+  /** Where each dispatch's numbers begin. */
+  readonly offsets: readonly number[];
+  readonly #device: Device;
+  readonly #bytes: ArrayBuffer;
+  readonly #view: DataView;
+  readonly #changing: { scalar: Scalar; offset: number; type: "u32" | "i32" | "f32" }[] = [];
+  readonly #changingBytes: number;
+
+  constructor(device: Device, dispatches: readonly BoundDispatch[], name: string) {
+    this.#device = device;
+    const changes = dispatches.map(({ dispatch }) =>
+      Object.values(dispatch.uniforms ?? {}).some((value) => value instanceof Scalar)
+    );
+    const offsets = new Array<number>(dispatches.length);
+    let size = 0;
+    let changingBytes = 0;
+    for (const changing of [true, false]) {
+      dispatches.forEach(({ dispatch }, i) => {
+        if (changes[i] !== changing) return;
+        offsets[i] = size;
+        size += Math.ceil(uniformBytes(dispatch.kernel) / UNIFORM_ALIGNMENT) * UNIFORM_ALIGNMENT;
+      });
+      if (changing) changingBytes = size;
+    }
+    this.offsets = offsets;
+    this.#changingBytes = changingBytes;
+    this.#bytes = new ArrayBuffer(Math.max(size, UNIFORM_ALIGNMENT));
+    this.#view = new DataView(this.#bytes);
+    dispatches.forEach(({ dispatch }, i) => this.#fill(dispatch, offsets[i]!));
+    this.buffer = device.memory.allocate(
+      this.#bytes.byteLength,
+      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      `uniforms of ${name}`,
+    );
+    device.raw.queue.writeBuffer(this.buffer, 0, this.#bytes);
+  }
+
+  /** Writes the numbers that may have changed. */
+  upload(): void {
+    if (this.#changing.length === 0) return;
+    for (const { scalar, offset, type } of this.#changing) {
+      packUniform(this.#view, offset, type, scalar.value);
+    }
+    this.#device.raw.queue.writeBuffer(this.buffer, 0, this.#bytes, 0, this.#changingBytes);
+  }
+
+  #fill({ kernel, uniforms = {} }: Dispatch, base: number): void {
+    kernel.uniforms.forEach(({ name, type }, i) => {
+      const value = uniforms[name]!;
+      const offset = base + 4 * i;
+      if (value instanceof Scalar) this.#changing.push({ scalar: value, offset, type });
+      else packUniform(this.#view, offset, type, value);
+    });
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Which matmul kernel to use: a small table per kind of adapter and a model of the cost.
+ *
+ * @module
+ */
+
+import type { Device } from "../gpu/device.ts";
+
+/** The size and the orientation of a product. */
+export interface MatmulSize {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+interface Parts {
+  /** Parts into which the sum over k is split; more than one needs a second pass. */
+  readonly parts: number;
+  /** Steps of k in each part. */
+  readonly chunk: number;
+}
+
+interface Tile {
+  /** Rows of an invocation's tile, divided by 4. */
+  readonly rowGroups: number;
+  /** Columns of an invocation's tile, divided by 4. */
+  readonly columnGroups: number;
+  /** Invocations of a workgroup along the rows. */
+  readonly lanesM: number;
+  /** Invocations of a workgroup along the columns. */
+  readonly lanesN: number;
+}
+
+/** A kernel variant and how the sum over k is split. */
+export type MatmulPlan =
+  & Parts
+  & (
+    | { readonly family: "plain" }
+    | ({ readonly family: "register" } & Tile)
+    | (
+      & { readonly family: "block"; /** Steps of k in workgroup memory. */ readonly depth: number }
+      & Tile
+    )
+  );
+
+/** A tile and its speed relative to the others where the matrix is large. */
+interface Candidate {
+  readonly tile: Tile;
+  readonly speed: number;
+  readonly depth?: number;
+}
+
+/**
+ * Register tiles on lavapipe with two cores, GFLOP/s at 512³ through `matmul`; measured with
+ * `deno bench bench/matmul_tiles_bench.ts`. Eight invocations are one SIMD group of it.
+ */
+const SOFTWARE_TILES: readonly Candidate[] = [
+  { tile: { rowGroups: 1, columnGroups: 1, lanesM: 1, lanesN: 8 }, speed: 14 },
+  { tile: { rowGroups: 1, columnGroups: 1, lanesM: 2, lanesN: 4 }, speed: 14 },
+  { tile: { rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8 }, speed: 18 },
+  { tile: { rowGroups: 2, columnGroups: 1, lanesM: 2, lanesN: 4 }, speed: 18 },
+  { tile: { rowGroups: 2, columnGroups: 2, lanesM: 1, lanesN: 8 }, speed: 25 },
+  { tile: { rowGroups: 4, columnGroups: 2, lanesM: 1, lanesN: 8 }, speed: 28 },
+];
+
+/** Block tiles for cards: 128×128, 64×64 and 32×32, in the order of their arithmetic per load. */
+const CARD_TILES: readonly Candidate[] = [
+  { tile: { rowGroups: 1, columnGroups: 1, lanesM: 8, lanesN: 8 }, speed: 40, depth: 16 },
+  { tile: { rowGroups: 2, columnGroups: 2, lanesM: 8, lanesN: 8 }, speed: 80, depth: 16 },
+  { tile: { rowGroups: 2, columnGroups: 2, lanesM: 16, lanesN: 16 }, speed: 100, depth: 8 },
+];
+
+/** Workgroups that keep all of the adapter busy: two cores, or some hundred multiprocessors. */
+const SOFTWARE_PARALLEL = 2;
+const CARD_PARALLEL = 128;
+
+/** Longest sum of one part: a quarter of it is loop trips, and lavapipe stops loops at 65,535. */
+const MAX_CHUNK = 131_072;
+/** Shorter parts than this do not repay the second pass. */
+const MIN_CHUNK = 256;
+
+/** Chooses the variant with the least estimated time. */
+export function chooseMatmul(device: Device, { m, n, k }: MatmulSize): MatmulPlan {
+  const { software } = device.adapter;
+  const candidates = software ? SOFTWARE_TILES : CARD_TILES;
+  const parallel = software ? SOFTWARE_PARALLEL : CARD_PARALLEL;
+  let best: Candidate = candidates[0]!;
+  let bestTime = Infinity;
+  for (const candidate of candidates) {
+    const { rowGroups, columnGroups, lanesM, lanesN } = candidate.tile;
+    const rows = 4 * rowGroups * lanesM;
+    const columns = 4 * columnGroups * lanesN;
+    const workgroups = Math.ceil(m / rows) * Math.ceil(n / columns);
+    // Workgroups run in rounds of `parallel`; a last round that is not full takes as long as a full one,
+    // unless the sum over k can be split to fill it.
+    const rounds = k >= 2 * MIN_CHUNK
+      ? Math.max(1, workgroups / parallel)
+      : Math.ceil(workgroups / parallel);
+    const time = rounds * rows * columns / candidate.speed;
+    if (time < bestTime) [best, bestTime] = [candidate, time];
+  }
+  const { tile, depth } = best;
+  const workgroups = Math.ceil(m / (4 * tile.rowGroups * tile.lanesM)) *
+    Math.ceil(n / (4 * tile.columnGroups * tile.lanesN));
+  const parts = splitSum(k, workgroups, 2 * parallel, depth ?? 4);
+  return depth === undefined
+    ? { family: "register", ...tile, ...parts }
+    : { family: "block", ...tile, depth, ...parts };
+}
+
+/** Splits the sum over k so that at least `wanted` workgroups run, each with enough to do. */
+export function splitSum(k: number, workgroups: number, wanted: number, unit: number): Parts {
+  const forParallelism = workgroups >= wanted / 2
+    ? 1
+    : Math.min(Math.ceil(wanted / Math.max(1, workgroups)), Math.floor(k / MIN_CHUNK));
+  const parts = Math.max(1, forParallelism, Math.ceil(k / MAX_CHUNK));
+  if (parts === 1) return { parts: 1, chunk: k };
+  const chunk = Math.ceil(k / parts / unit) * unit;
+  return { parts: Math.ceil(k / chunk), chunk };
+}
