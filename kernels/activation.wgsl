@@ -4,10 +4,6 @@
 // relu, leakyRelu, step: exact or 1; sigmoid 6 + 2|x|; tanh 8; softplus 8 + 2|x|; gelu 1.2e-7 relative in erfc
 // (W. H. Press et al., Numerical Recipes, section 6.2: Chebyshev fit of erfc).
 
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
-
 // 1 / (1 + e^-x) from e^-|x|, which never overflows.
 fn sigmoid(x: f32) -> f32 {
   let e = exp(-abs(x));

@@ -15,7 +15,8 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, shapesEqual } from "../shape.ts";
-import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_kernels.ts";
+import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
+import { NAN_SOURCE } from "./launch.ts";
 import { chooseMatmul, type MatmulPlan, type MatmulSize } from "./matmul_plan.ts";
 
 /** Options of {@linkcode matmul}. */
@@ -36,20 +37,24 @@ export interface MatmulOptions {
 
 const STORE_SOURCE = { name: "matmul_store.wgsl", text: storeText };
 const REGISTER = new KernelFamily("matmul/register", [
+  NAN_SOURCE,
   ACTIVATION_SOURCE,
   STORE_SOURCE,
   { name: "matmul_register.wgsl", text: registerText },
 ]);
 const BLOCK = new KernelFamily("matmul/block", [
+  NAN_SOURCE,
   ACTIVATION_SOURCE,
   STORE_SOURCE,
   { name: "matmul_block.wgsl", text: blockText },
 ]);
 const PLAIN = new KernelFamily("matmul/plain", [
+  NAN_SOURCE,
   ACTIVATION_SOURCE,
   { name: "matmul_plain.wgsl", text: plainText },
 ]);
 const PARTS = new KernelFamily("matmul/parts", [
+  NAN_SOURCE,
   ACTIVATION_SOURCE,
   { name: "matmul_parts.wgsl", text: partsText },
 ]);

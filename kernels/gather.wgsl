@@ -1,0 +1,93 @@
+// Rows of a data set as a batch: y[r, :] = scale · x[index(start + r), :].
+//
+// x (examples, width) of TYPE u8 (bytes, four to a word) | f32 | u32; y (rows, width) f32, or u32 for u32 (scale 1).
+// index(i) = i, or (SHUFFLE) the keyed permutation of src/random.ts: a Feistel network over the next power of four,
+// walked until it falls inside; fewer than 4 walks on average, and no memory.
+// VECTOR: width is a multiple of 4 and one invocation brings four elements, else one. 64 invocations a workgroup, flat
+// workgroup index. Exact for bytes with scale 1, else 1 rounding.
+
+struct Uniforms {
+  examples: u32,
+  rows: u32,
+  width: u32, // in vec4s if VECTOR
+  start: u32,
+  key: u32,
+  half_bits: u32,
+  scale: f32,
+}
+
+//# if TYPE == u8
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+//# else
+//# if VECTOR
+@group(0) @binding(0) var<storage, read> x: array<vec4<${TYPE}>>;
+//# else
+@group(0) @binding(0) var<storage, read> x: array<${TYPE}>;
+//# end
+//# end
+//# if VECTOR
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<${OUTPUT}>>;
+//# else
+@group(0) @binding(1) var<storage, read_write> y: array<${OUTPUT}>;
+//# end
+@group(0) @binding(2) var<uniform> u: Uniforms;
+
+fn mix_bits(word: u32) -> u32 {
+  var x = (word ^ (word >> 16u)) * 0x21f0aaadu;
+  x = (x ^ (x >> 15u)) * 0x735a2d97u;
+  return x ^ (x >> 15u);
+}
+
+fn permute(position: u32) -> u32 {
+  let mask = (1u << u.half_bits) - 1u;
+  var index = position;
+  loop {
+    var left = index >> u.half_bits;
+    var right = index & mask;
+//# for round in 0..6
+    {
+      let mixed = left ^ (mix_bits(right ^ mix_bits(u.key + ${round}u * 0x9e3779b9u)) & mask);
+      left = right;
+      right = mixed;
+    }
+//# end
+    index = (left << u.half_bits) | right;
+    if (index < u.examples) {
+      break;
+    }
+  }
+  return index;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (workgroup.y * workgroups.x + workgroup.x) * 64u + lane;
+  let row = i / u.width;
+  if (row >= u.rows) {
+    return;
+  }
+//# if SHUFFLE
+  let index = permute(u.start + row);
+//# else
+  let index = u.start + row;
+//# end
+  let at = index * u.width + i % u.width;
+//# if TYPE == u8
+//# if VECTOR
+  let word = x[at];
+  y[i] = u.scale * vec4f(f32(word & 255u), f32((word >> 8u) & 255u), f32((word >> 16u) & 255u), f32(word >> 24u));
+//# else
+  y[i] = u.scale * f32((x[at / 4u] >> (8u * (at % 4u))) & 255u);
+//# end
+//# end
+//# if TYPE == f32
+  y[i] = u.scale * x[at];
+//# end
+//# if TYPE == u32
+  y[i] = x[at];
+//# end
+}

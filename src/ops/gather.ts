@@ -1,0 +1,76 @@
+/**
+ * Batches out of a data set that lies on the GPU.
+ *
+ * @module
+ */
+
+import text from "../../kernels/gather.wgsl" with { type: "text" };
+import { ShapeError } from "../errors.ts";
+import { KernelFamily } from "../gpu/kernel.ts";
+import type { Recorder, Scalar } from "../gpu/recorder.ts";
+import type { DataType, Tensor } from "../gpu/tensor.ts";
+import { permutationHalfBits } from "../random.ts";
+import { formatShape, sizeOf } from "../shape.ts";
+import { workgroupsFor } from "./launch.ts";
+
+/** Which rows to gather. */
+export interface GatherOptions {
+  /** The number of rows, the first dimension of the result. */
+  rows: number;
+  /** The position of the first row; start + rows ≤ n. Default 0. */
+  start?: number | Scalar;
+  /** Selects the permutation that orders the examples (see `permute`). Default: their own order. */
+  shuffleKey?: number | Scalar;
+  /** Multiplies the values. Default: 1/255 for bytes, 1 otherwise. */
+  scale?: number;
+}
+
+const FAMILY = new KernelFamily("gather", [{ name: "gather.wgsl", text }]);
+
+/**
+ * Rows start … start + rows − 1 of the examples, in their own or in shuffled order, bytes scaled to 0 … 1.
+ *
+ * Shape: [n, …] → [rows, …]; f32 for bytes and floats, u32 for whole numbers.
+ *
+ * @throws {ShapeError} if more rows are asked for than there are.
+ */
+export function gatherRows<T extends DataType>(
+  recorder: Recorder,
+  examples: Tensor<T>,
+  options: GatherOptions,
+): Tensor<T extends "u32" ? "u32" : "f32"> {
+  const { rows, start = 0, shuffleKey } = options;
+  const [length, ...rest] = examples.shape;
+  if (length === undefined || rows + (typeof start === "number" ? start : 0) > length) {
+    throw new ShapeError(
+      `gatherRows: ${rows} rows from ${typeof start === "number" ? start : 0} do not fit in ` +
+        `${formatShape(examples.shape)}`,
+    );
+  }
+  const width = sizeOf(rest);
+  const vector = width % 4 === 0;
+  const output = examples.type === "u32" ? "u32" : "f32";
+  const y = recorder.empty([rows, ...rest], output);
+  const invocations = rows * (vector ? width / 4 : width);
+  recorder.dispatch({
+    label: `gather ${formatShape(y.shape)}`,
+    kernel: FAMILY.variant({
+      TYPE: examples.type,
+      OUTPUT: output,
+      VECTOR: vector,
+      SHUFFLE: shuffleKey !== undefined,
+    }),
+    tensors: { x: examples, y },
+    uniforms: {
+      examples: length,
+      rows,
+      width: vector ? width / 4 : width,
+      start,
+      key: shuffleKey ?? 0,
+      half_bits: permutationHalfBits(length),
+      scale: options.scale ?? (examples.type === "u8" ? 1 / 255 : 1),
+    },
+    workgroups: workgroupsFor(invocations),
+  });
+  return y as Tensor<T extends "u32" ? "u32" : "f32">;
+}

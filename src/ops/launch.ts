@@ -1,0 +1,76 @@
+/**
+ * What the operations share: counts of workgroups, shape checks, the texts of WGSL functions.
+ *
+ * @module
+ */
+
+import nanText from "../../kernels/nan.wgsl" with { type: "text" };
+import randomText from "../../kernels/random.wgsl" with { type: "text" };
+import rowText from "../../kernels/row.wgsl" with { type: "text" };
+import { ShapeError } from "../errors.ts";
+import type { Device } from "../gpu/device.ts";
+import type { SourceText } from "../gpu/expand.ts";
+import type { DataType, Tensor } from "../gpu/tensor.ts";
+import { formatShape, type Shape, shapesEqual } from "../shape.ts";
+
+/** `is_nan`. */
+export const NAN_SOURCE: SourceText = { name: "nan.wgsl", text: nanText };
+/** `threefry` and `unit_interval`. */
+export const RANDOM_SOURCE: SourceText = { name: "random.wgsl", text: randomText };
+/** `row_sum`, `row_max` for the parameter LANES; needs `is_nan`. */
+export const ROW_SOURCE: SourceText = { name: "row.wgsl", text: rowText };
+
+/** Workgroups of 64 invocations that cover `invocations`. */
+export function workgroupsFor(invocations: number): number {
+  return Math.ceil(invocations / 64);
+}
+
+/** Whether a tensor of this size is read as vec4, and how many elements (or vec4s) that makes. */
+export function vectorLength(size: number): { vector: boolean; length: number } {
+  const vector = size % 4 === 0;
+  return { vector, length: vector ? size / 4 : size };
+}
+
+/** @throws {ShapeError} if a tensor does not have the shape that the operation needs. */
+export function expectShape(tensor: Tensor<DataType>, shape: Shape, what: string): void {
+  if (!shapesEqual(tensor.shape, shape)) {
+    throw new ShapeError(
+      `${what}: expected shape ${formatShape(shape)}, got ${formatShape(tensor.shape)}`,
+    );
+  }
+}
+
+/** A tensor seen as rows: all dimensions but the last, times the last. */
+export interface Rows {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** @throws {ShapeError} if the tensor has no dimension. */
+export function asRows(tensor: Tensor<DataType>, what: string): Rows {
+  const columns = tensor.shape.at(-1);
+  if (columns === undefined) throw new ShapeError(`${what}: expected rows, got a scalar`);
+  return { rows: columns === 0 ? 0 : tensor.size / columns, columns };
+}
+
+/**
+ * How many invocations share a row: a power of two up to 64. A barrier is dear on a software adapter, where rows
+ * alone keep the cores busy.
+ *
+ * @throws {ShapeError} if a row is so long that a loop over it would pass 65,535 trips.
+ */
+export function rowLanes(device: Device, { columns }: Rows, what: string): number {
+  const perLane = device.adapter.software ? 512 : 16;
+  let lanes = 1;
+  while (lanes < 64 && columns > lanes * perLane) lanes *= 2;
+  const longest = 64 * 20_000; // three loops over the row
+  if (columns > longest) {
+    throw new ShapeError(`${what}: a row may have ${longest} columns, got ${columns}`);
+  }
+  return lanes;
+}
+
+/** Workgroups of 64 invocations when `lanes` of them share a row. */
+export function rowWorkgroups(rows: number, lanes: number): number {
+  return Math.ceil(rows * lanes / 64);
+}

@@ -1,0 +1,166 @@
+/**
+ * Losses with their gradients, one kernel each.
+ *
+ * @module
+ */
+
+import elementwiseText from "../../kernels/elementwise_loss.wgsl" with { type: "text" };
+import softmaxText from "../../kernels/softmax_cross_entropy.wgsl" with { type: "text" };
+import { ShapeError } from "../errors.ts";
+import { KernelFamily } from "../gpu/kernel.ts";
+import type { Recorder } from "../gpu/recorder.ts";
+import type { DataType, Tensor } from "../gpu/tensor.ts";
+import { formatShape, type Shape, shapesEqual } from "../shape.ts";
+import { ACTIVATION_SOURCE } from "./activation_source.ts";
+import { NAN_SOURCE, ROW_SOURCE, rowLanes, rowWorkgroups } from "./launch.ts";
+
+/** A loss of every example, and the gradient of their mean. */
+export interface LossResult {
+  /** Shape: [n]. */
+  readonly losses: Tensor;
+  /** ∂ mean(losses) / ∂ outputs. Shape: that of the outputs. Undefined if it was not asked for. */
+  readonly gradient: Tensor | undefined;
+}
+
+/** Options of the losses. */
+export interface LossOptions {
+  /** Whether the gradient is wanted. Default true. */
+  gradient?: boolean;
+}
+
+const SOFTMAX = new KernelFamily("softmaxCrossEntropy", [
+  NAN_SOURCE,
+  ROW_SOURCE,
+  { name: "softmax_cross_entropy.wgsl", text: softmaxText },
+]);
+const ELEMENTWISE = new KernelFamily("elementwiseLoss", [
+  NAN_SOURCE,
+  ROW_SOURCE,
+  ACTIVATION_SOURCE,
+  { name: "elementwise_loss.wgsl", text: elementwiseText },
+]);
+
+/**
+ * Cross-entropy of softmax: lossᵢ = log Σⱼ e^zᵢⱼ − Σⱼ tᵢⱼ zᵢⱼ. Finite for logits of ±10⁴.
+ *
+ * Shape: logits z [n, c]; targets class indices [n] (u32) or distributions t [n, c].
+ *
+ * @throws {ShapeError} if the shapes do not fit.
+ */
+export function softmaxCrossEntropy(
+  recorder: Recorder,
+  logits: Tensor,
+  targets: Tensor<DataType>,
+  options: LossOptions = {},
+): LossResult {
+  return launch(recorder, "softmaxCrossEntropy", SOFTMAX, {}, logits, targets, options);
+}
+
+/**
+ * Cross-entropy of the sigmoid: lossᵢ = meanⱼ(max(zᵢⱼ, 0) − zᵢⱼ tᵢⱼ + log(1 + e^−|zᵢⱼ|)).
+ *
+ * Shape: logits z [n, k]; targets t [n, k] in 0 … 1, or for k = 1 labels 0 and 1 [n] (u32).
+ *
+ * @throws {ShapeError} if the shapes do not fit.
+ */
+export function sigmoidCrossEntropy(
+  recorder: Recorder,
+  logits: Tensor,
+  targets: Tensor<DataType>,
+  options: LossOptions = {},
+): LossResult {
+  return elementwise(recorder, "sigmoidCrossEntropy", logits, targets, options);
+}
+
+/**
+ * lossᵢ = meanⱼ (zᵢⱼ − tᵢⱼ)².
+ *
+ * Shape: outputs z [n, k]; targets t [n, k], or for k = 1 labels [n] (u32).
+ *
+ * @throws {ShapeError} if the shapes do not fit.
+ */
+export function meanSquaredError(
+  recorder: Recorder,
+  outputs: Tensor,
+  targets: Tensor<DataType>,
+  options: LossOptions = {},
+): LossResult {
+  return elementwise(recorder, "meanSquaredError", outputs, targets, options);
+}
+
+/**
+ * lossᵢ = meanⱼ max(0, 1 − tᵢⱼ zᵢⱼ); the gradient at the kink is 0.
+ *
+ * Shape: outputs z [n, k]; targets t [n, k] of −1 and 1, or for k = 1 labels 0 (read as −1) and 1 [n] (u32).
+ *
+ * @throws {ShapeError} if the shapes do not fit.
+ */
+export function hinge(
+  recorder: Recorder,
+  outputs: Tensor,
+  targets: Tensor<DataType>,
+  options: LossOptions = {},
+): LossResult {
+  return elementwise(recorder, "hinge", outputs, targets, options);
+}
+
+function elementwise(
+  recorder: Recorder,
+  name: string,
+  outputs: Tensor,
+  targets: Tensor<DataType>,
+  options: LossOptions,
+): LossResult {
+  const parameters = { LOSS: name, ACTIVATION: "linear" };
+  if (targets.type === "u32" && outputs.shape.length === 2 && outputs.shape[1] !== 1) {
+    throw new ShapeError(
+      `${name}: labels need outputs of shape [n, 1], got ${formatShape(outputs.shape)}`,
+    );
+  }
+  return launch(recorder, name, ELEMENTWISE, parameters, outputs, targets, options);
+}
+
+function launch(
+  recorder: Recorder,
+  name: string,
+  family: KernelFamily,
+  parameters: Record<string, string>,
+  outputs: Tensor,
+  targets: Tensor<DataType>,
+  { gradient: wantGradient = true }: LossOptions,
+): LossResult {
+  const labels = targets.type === "u32";
+  if (outputs.shape.length !== 2) {
+    throw new ShapeError(`${name}: expected outputs [n, k], got ${formatShape(outputs.shape)}`);
+  }
+  const [rows, columns] = outputs.shape as readonly [number, number];
+  const expected: Shape = labels ? [rows] : outputs.shape;
+  if (!shapesEqual(targets.shape, expected) || targets.type === "u8") {
+    throw new ShapeError(
+      `${name}: for outputs ${formatShape(outputs.shape)} expected labels [${rows}] (u32) or ` +
+        `targets ${formatShape(outputs.shape)} (f32), got ${
+          formatShape(targets.shape)
+        } (${targets.type})`,
+    );
+  }
+  if (columns === 0) throw new ShapeError(`${name}: outputs have no columns`);
+  const lanes = rowLanes(recorder.device, { rows, columns }, name);
+  const losses = recorder.empty([rows]);
+  const gradient = wantGradient ? recorder.empty(outputs.shape) : undefined;
+  // Softmax: the mean is over the rows; elementwise losses: over rows and columns.
+  const factor = 1 / (family === SOFTMAX ? rows : rows * columns);
+  recorder.dispatch({
+    label: `${name} ${formatShape(outputs.shape)}`,
+    kernel: family.variant({ ...parameters, LANES: lanes, LABELS: labels, GRADIENT: wantGradient }),
+    tensors: {
+      [family === SOFTMAX ? "logits" : "outputs"]: outputs,
+      targets,
+      losses,
+      ...(gradient === undefined ? {} : { gradient }),
+    },
+    uniforms: { rows, columns, factor },
+    workgroups: rowWorkgroups(rows, lanes),
+    flops: 8 * outputs.size,
+  });
+  return { losses, gradient };
+}

@@ -1,0 +1,183 @@
+/**
+ * Sums, means, maxima along an axis: of any length, and in an order that no device changes.
+ *
+ * @module
+ */
+
+import text from "../../kernels/reduce.wgsl" with { type: "text" };
+import { ShapeError } from "../errors.ts";
+import { KernelFamily } from "../gpu/kernel.ts";
+import type { Recorder } from "../gpu/recorder.ts";
+import type { DataType, Tensor } from "../gpu/tensor.ts";
+import { formatShape, resolveAxis, type Shape, sizeOf } from "../shape.ts";
+import { expectShape, NAN_SOURCE, workgroupsFor } from "./launch.ts";
+
+/** Options of reductions. */
+export interface ReductionOptions {
+  /** The axis that is reduced and removed; −1 is the last. Default: all axes, giving a scalar. */
+  axis?: number;
+}
+
+/** Options of {@linkcode sum}. */
+export interface SumOptions extends ReductionOptions {
+  /** Where to write the result. Default: a new tensor. */
+  out?: Tensor;
+}
+
+const FAMILY = new KernelFamily("reduce", [NAN_SOURCE, { name: "reduce.wgsl", text }]);
+
+/** Elements that one invocation reduces where there are outputs enough to keep the adapter busy. */
+const LONGEST_PART = 1024;
+/** Invocations that keep an adapter busy. */
+const BUSY = 4096;
+/** A part is not made shorter than this for the sake of parallelism. */
+const SHORTEST_PART = 16;
+
+type Operation = "sum" | "sumOfSquares" | "max" | "argmax";
+
+/**
+ * y = Σ x along an axis; an empty axis gives 0. Shape: […, n, …] → […, …].
+ *
+ * Error: (n / parts + parts + 2) · 2⁻²⁴ · Σ|x| with the parts of the passes, at most 1,100 for each.
+ *
+ * @throws {ShapeError} if there is no such axis.
+ */
+export function sum(recorder: Recorder, x: Tensor, options: SumOptions = {}): Tensor {
+  return reduce(recorder, "sum", x, options);
+}
+
+/** y = Σ x² along an axis. Shape: […, n, …] → […, …]. @throws {ShapeError} if there is no such axis. */
+export function sumOfSquares(recorder: Recorder, x: Tensor, options: SumOptions = {}): Tensor {
+  return reduce(recorder, "sumOfSquares", x, options);
+}
+
+/** y = Σ x / n along an axis; an empty axis gives NaN. Shape: […, n, …] → […, …]. */
+export function mean(recorder: Recorder, x: Tensor, options: SumOptions = {}): Tensor {
+  return reduce(recorder, "sum", x, options, true);
+}
+
+/**
+ * The largest along an axis; NaN if there is a NaN. Shape: […, n, …] → […, …].
+ *
+ * @throws {ShapeError} if there is no such axis, or it is empty.
+ */
+export function max(recorder: Recorder, x: Tensor, options: ReductionOptions = {}): Tensor {
+  return reduce(recorder, "max", x, options);
+}
+
+/**
+ * The index of the first largest along an axis; the first NaN if there is one. Shape: […, n, …] → […, …] (u32).
+ *
+ * @throws {ShapeError} if there is no such axis, or it is empty.
+ */
+export function argmax(
+  recorder: Recorder,
+  x: Tensor,
+  options: ReductionOptions = {},
+): Tensor<"u32"> {
+  const view = viewOf(x, options, "argmax");
+  let result: Tensor<"u32"> | undefined;
+  for (const pass of passes(view)) {
+    const y = recorder.empty(pass.last ? view.shape : [view.outer, pass.parts, view.inner], "u32");
+    pushPass(recorder, "argmax", x, view, pass, y, 1, result);
+    if (result !== undefined) recorder.release(result);
+    result = y;
+  }
+  return result!;
+}
+
+interface View {
+  readonly outer: number;
+  readonly length: number;
+  readonly inner: number;
+  /** The result's shape. */
+  readonly shape: Shape;
+}
+
+interface Pass {
+  /** Length that this pass reduces. */
+  readonly length: number;
+  /** Length that it leaves. */
+  readonly parts: number;
+  readonly last: boolean;
+}
+
+function reduce(
+  recorder: Recorder,
+  operation: "sum" | "sumOfSquares" | "max",
+  x: Tensor,
+  options: SumOptions,
+  divide = false,
+): Tensor {
+  const view = viewOf(x, options, divide ? "mean" : operation);
+  if (options.out !== undefined) expectShape(options.out, view.shape, `${operation}: out`);
+  let source = x;
+  for (const pass of passes(view)) {
+    const y = pass.last
+      ? options.out ?? recorder.empty(view.shape)
+      : recorder.empty([view.outer, pass.parts, view.inner]);
+    const factor = divide && pass.last ? 1 / view.length : 1;
+    const first = source === x;
+    const kind = operation === "sumOfSquares" && !first ? "sum" : operation;
+    pushPass(recorder, kind, source, view, pass, y, factor);
+    if (!first) recorder.release(source);
+    source = y;
+  }
+  return source;
+}
+
+function pushPass(
+  recorder: Recorder,
+  operation: Operation,
+  x: Tensor,
+  { outer, length, inner }: View,
+  pass: Pass,
+  y: Tensor<DataType>,
+  factor: number,
+  indices?: Tensor<"u32">,
+): void {
+  const outputs = outer * pass.parts * inner;
+  recorder.dispatch({
+    label: `${operation} ${formatShape([outer, pass.length, inner])} → ${pass.parts}`,
+    kernel: FAMILY.variant({ OPERATION: operation, INDEXED: indices !== undefined }),
+    tensors: { x, y, ...(indices === undefined ? {} : { indices }) },
+    uniforms: { outputs, length: pass.length, inner, parts: pass.parts, factor, x_length: length },
+    workgroups: workgroupsFor(outputs),
+    flops: outer * pass.length * inner,
+  });
+}
+
+/** The passes that reduce a length to one; a sum over nothing still takes one pass, to write its zeros. */
+function passes({ outer, length, inner }: View): Pass[] {
+  const list: Pass[] = [];
+  let left = length;
+  do {
+    const forBusy = Math.ceil(BUSY / Math.max(1, outer * inner));
+    const parts = left <= 4 * SHORTEST_PART ? 1 : Math.max(
+      Math.ceil(left / LONGEST_PART),
+      Math.min(forBusy, Math.floor(left / SHORTEST_PART)),
+    );
+    list.push({ length: left, parts, last: parts === 1 });
+    left = parts;
+  } while (left > 1);
+  return list;
+}
+
+function viewOf(x: Tensor, options: ReductionOptions, what: string): View {
+  let view: View;
+  if (options.axis === undefined) {
+    view = { outer: 1, length: x.size, inner: 1, shape: [] };
+  } else {
+    const axis = resolveAxis(options.axis, x.shape, what);
+    view = {
+      outer: sizeOf(x.shape.slice(0, axis)),
+      length: x.shape[axis]!,
+      inner: sizeOf(x.shape.slice(axis + 1)),
+      shape: x.shape.toSpliced(axis, 1),
+    };
+  }
+  if (view.length === 0 && (what === "max" || what === "argmax")) {
+    throw new ShapeError(`${what}: cannot reduce an empty axis of shape ${formatShape(x.shape)}`);
+  }
+  return view;
+}

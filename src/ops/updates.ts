@@ -1,0 +1,96 @@
+/**
+ * Updates of all parameters at once, over the flat buffers that hold them.
+ *
+ * @module
+ */
+
+import clipText from "../../kernels/clip_scale.wgsl" with { type: "text" };
+import sgdText from "../../kernels/sgd.wgsl" with { type: "text" };
+import { ShapeError } from "../errors.ts";
+import { KernelFamily } from "../gpu/kernel.ts";
+import type { Recorder, Scalar } from "../gpu/recorder.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { formatShape } from "../shape.ts";
+import { expectShape, workgroupsFor } from "./launch.ts";
+import { sumOfSquares } from "./reductions.ts";
+
+const SGD = new KernelFamily("sgd", [{ name: "sgd.wgsl", text: sgdText }]);
+const CLIP = new KernelFamily("clipScale", [{ name: "clip_scale.wgsl", text: clipText }]);
+
+/** The numbers of {@linkcode sgdUpdate}. */
+export interface SgdUpdate {
+  /** α. */
+  rate: number | Scalar;
+  /** μ; needs a velocity. Default 0. */
+  momentum?: number;
+  /** Whether to look ahead by μ v. Default false. */
+  nesterov?: boolean;
+  /** λ: adds λ p to the gradient. Default 0. */
+  weightDecay?: number;
+  /** v, changed in place. Shape: that of the parameters. */
+  velocity?: Tensor;
+  /** Multiplies the gradient first: element 0 of {@linkcode clipScale}'s result. */
+  clip?: Tensor;
+}
+
+/**
+ * g = clip · dp + λ p; v ← μ v + g; p ← p − α v, or p − α (g + μ v) with Nesterov's look-ahead. In place.
+ *
+ * Shape: parameters and gradients [n], n a multiple of 4.
+ *
+ * @throws {ShapeError} if the shapes do not fit.
+ * @see Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum in deep learning", ICML 2013.
+ */
+export function sgdUpdate(
+  recorder: Recorder,
+  parameters: Tensor,
+  gradients: Tensor,
+  options: SgdUpdate,
+): void {
+  const { rate, momentum = 0, nesterov = false, weightDecay = 0, velocity, clip } = options;
+  if (parameters.size % 4 !== 0) {
+    throw new ShapeError(
+      `sgdUpdate: expected a multiple of 4 parameters, got ${formatShape(parameters.shape)}`,
+    );
+  }
+  expectShape(gradients, parameters.shape, "sgdUpdate: gradients");
+  if (velocity !== undefined) expectShape(velocity, parameters.shape, "sgdUpdate: velocity");
+  const length = parameters.size / 4;
+  recorder.dispatch({
+    label: `sgd ${parameters.size}`,
+    kernel: SGD.variant({
+      MOMENTUM: velocity !== undefined,
+      NESTEROV: nesterov,
+      CLIP: clip !== undefined,
+    }),
+    tensors: {
+      p: parameters,
+      dp: gradients,
+      ...(velocity === undefined ? {} : { v: velocity }),
+      ...(clip === undefined ? {} : { clip }),
+    },
+    uniforms: { length, rate, momentum, decay: weightDecay },
+    workgroups: workgroupsFor(length),
+    flops: 6 * parameters.size,
+  });
+}
+
+/**
+ * [min(1, limit / ‖g‖), ‖g‖] with the Euclidean norm over all gradients. Shape: [n] → [2].
+ *
+ * @see Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
+ */
+export function clipScale(recorder: Recorder, gradients: Tensor, limit: number): Tensor {
+  const squares = sumOfSquares(recorder, gradients);
+  const clip = recorder.empty([2]);
+  recorder.dispatch({
+    label: "clip scale",
+    kernel: CLIP.variant(),
+    tensors: { sum_of_squares: squares, clip },
+    uniforms: { limit },
+    workgroups: 1,
+    flops: 3,
+  });
+  recorder.release(squares);
+  return clip;
+}
