@@ -94,5 +94,5 @@ fn activation_gradient(saved: f32, dy: f32) -> f32 {
   let density = 0.3989422804014327 * exp(-0.5 * saved * saved);
   let dx = dy * (normal_distribution(saved) + saved * density);
 //# end
-  return select(dx, saved, is_nan(saved));
+  return select(select(dx, dy, is_nan(dy)), saved, is_nan(saved)); // where the slope is 0, too
 }

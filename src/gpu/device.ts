@@ -7,7 +7,7 @@
 
 import { DeviceLostError, GpuError, OutOfMemoryError } from "../errors.ts";
 import { checkKeys, checkOneOf } from "../options.ts";
-import { Memory } from "./memory.ts";
+import { Memory, type Storage } from "./memory.ts";
 import { compile, type CompiledKernel } from "./compile.ts";
 import type { Kernel } from "./kernel.ts";
 import { probe } from "./probe.ts";
@@ -32,6 +32,12 @@ export interface AdapterInfo {
   readonly timestamps: boolean;
   /** Whether shaders may use 16-bit floats. */
   readonly float16: boolean;
+}
+
+/** What can be copied: a tensor. */
+export interface Copyable {
+  readonly storage: Storage;
+  readonly offset: number;
 }
 
 const NO_ADAPTER = "No WebGPU adapter was found. On Linux, install a Vulkan driver: that of your " +
@@ -180,6 +186,27 @@ export class Device {
     } finally {
       this.memory.free(staging);
     }
+  }
+
+  /** Copies bytes between tensors, in order with all work submitted before and after. */
+  copy(
+    from: Copyable,
+    fromOffset: number,
+    to: Copyable,
+    toOffset: number,
+    bytes: number,
+  ): void {
+    this.check();
+    if (bytes === 0) return;
+    const encoder = this.raw.createCommandEncoder();
+    encoder.copyBufferToBuffer(
+      from.storage.buffer,
+      from.offset + fromOffset,
+      to.storage.buffer,
+      to.offset + toOffset,
+      bytes,
+    );
+    this.raw.queue.submit([encoder.finish()]);
   }
 
   /** Destroys the device; pending calls reject. Doing it twice is harmless. */

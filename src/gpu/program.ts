@@ -91,8 +91,10 @@ export class ProgramRecorder implements Recorder {
   readonly recording = true;
   readonly dispatches: BoundDispatch[] = [];
   readonly sections: Section[] = [{ name: "", begin: 0, end: 0 }];
-  readonly intermediates = new Set<Storage>();
-  readonly kept = new Set<Storage>();
+  /** Storage that waits for its buffer. */
+  readonly intermediates: Set<Storage> = new Set();
+  /** Those of them that get a buffer of their own. */
+  readonly kept: Set<Storage> = new Set();
 
   /** Made by {@linkcode Program.record}. */
   constructor(device: Device) {

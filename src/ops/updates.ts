@@ -12,7 +12,6 @@ import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape } from "../shape.ts";
 import { expectShape, workgroupsFor } from "./launch.ts";
-import { sumOfSquares } from "./reductions.ts";
 
 const SGD = new KernelFamily("sgd", [{ name: "sgd.wgsl", text: sgdText }]);
 const CLIP = new KernelFamily("clipScale", [{ name: "clip_scale.wgsl", text: clipText }]);
@@ -76,21 +75,19 @@ export function sgdUpdate(
 }
 
 /**
- * [min(1, limit / ‖g‖), ‖g‖] with the Euclidean norm over all gradients. Shape: [n] → [2].
+ * [min(1, limit / ‖g‖), ‖g‖] from ‖g‖², the sum of squares of all gradients. Shape: [] → [2].
  *
  * @see Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
  */
-export function clipScale(recorder: Recorder, gradients: Tensor, limit: number): Tensor {
-  const squares = sumOfSquares(recorder, gradients);
+export function clipScale(recorder: Recorder, sumOfSquares: Tensor, limit: number): Tensor {
   const clip = recorder.empty([2]);
   recorder.dispatch({
     label: "clip scale",
     kernel: CLIP.variant(),
-    tensors: { sum_of_squares: squares, clip },
+    tensors: { sum_of_squares: sumOfSquares, clip },
     uniforms: { limit },
     workgroups: 1,
     flops: 3,
   });
-  recorder.release(squares);
   return clip;
 }

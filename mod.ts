@@ -1,0 +1,103 @@
+/**
+ * Strata: deep learning in layers, on hand-written WebGPU kernels.
+ *
+ * A network is a stack of layers; training is three steps, forward, backward and update, each a fixed sequence of kernels
+ * that is recorded once and replayed.
+ *
+ * @example
+ * ```ts
+ * import { Dense, generateDigits, Gpu, Sequential, Sgd } from "@strata/strata";
+ *
+ * await using gpu = await Gpu.open();
+ * const digits = generateDigits({ count: 500, seed: 1 });
+ * using model = new Sequential([new Dense({ units: 10 })], { gpu, inputShape: [1, 28, 28] });
+ * model.compile({ loss: "softmaxCrossEntropy", optimizer: new Sgd({ learningRate: 0.1 }) });
+ * const history = await model.fit(digits, { epochs: 3 });
+ * console.log(history.epochs.map((epoch) => epoch.loss));
+ * ```
+ *
+ * @module
+ */
+
+export * from "./src/errors.ts";
+export type { Shape } from "./src/shape.ts";
+export { permute, Random, threefry } from "./src/random.ts";
+
+export type { AdapterInfo, DeviceOptions } from "./src/gpu/device.ts";
+export { Gpu } from "./src/gpu/gpu.ts";
+export type { MemoryUse } from "./src/gpu/memory.ts";
+export {
+  type DispatchDescription,
+  type DispatchProfile,
+  Program,
+  ProgramRecorder,
+  ScratchPool,
+} from "./src/gpu/program.ts";
+export { type Dispatch, type Recorder, Scalar } from "./src/gpu/recorder.ts";
+export { type ArrayOf, type DataType, Tensor } from "./src/gpu/tensor.ts";
+
+export { ACTIVATION_NAMES, type ActivationName } from "./src/ops/activation_source.ts";
+export * from "./src/ops/activations.ts";
+export * from "./src/ops/elementwise.ts";
+export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
+export * from "./src/ops/losses.ts";
+export { matmul, type MatmulOptions } from "./src/ops/matmul.ts";
+export * from "./src/ops/random.ts";
+export * from "./src/ops/reductions.ts";
+export * from "./src/ops/softmax.ts";
+export { matches } from "./src/ops/statistics.ts";
+
+export * from "./src/layers/activations.ts";
+export { Dense, type DenseOptions } from "./src/layers/dense.ts";
+export { Dropout } from "./src/layers/dropout.ts";
+export { Flatten } from "./src/layers/flatten.ts";
+export {
+  type Fans,
+  glorotNormal,
+  glorotUniform,
+  heNormal,
+  heUniform,
+  type Initializer,
+  type InitializerName,
+  lecunNormal,
+  lecunUniform,
+  normal,
+  zeros,
+} from "./src/layers/initializers.ts";
+export type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./src/layers/layer.ts";
+export type { LossFunction, LossName } from "./src/losses/losses.ts";
+export type { Optimizer, UpdateTensors } from "./src/optimizers/optimizer.ts";
+export * from "./src/optimizers/schedules.ts";
+export { Sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
+
+export { Sequential, type SequentialOptions } from "./src/models/sequential.ts";
+export type { EvaluateOptions, Evaluation } from "./src/training/evaluate.ts";
+export type { FitOptions } from "./src/training/fit.ts";
+export type { EpochRecord, History, Progress } from "./src/training/history.ts";
+export type { Parameter } from "./src/training/parameters.ts";
+export type { Inputs, PredictOptions } from "./src/training/predict.ts";
+export type { CompileOptions, MetricName } from "./src/training/trainer.ts";
+
+export {
+  type Batch,
+  type BatchExpectation,
+  type BatchSource,
+  checkBatch,
+  Dataset,
+  type DatasetOptions,
+} from "./src/data/dataset.ts";
+export { type DigitOptions, generateDigits } from "./src/data/digits.ts";
+export { gunzip, type IdxFile, isGzip, parseIdx } from "./src/data/idx.ts";
+export { loadMnist, type MnistSplit, parseMnist } from "./src/data/mnist.ts";
+export {
+  downloadMnist,
+  type DownloadOptions,
+  type DownloadProgress,
+} from "./src/data/mnist_download.ts";
+export {
+  encodeSafetensors,
+  parseSafetensors,
+  type SafeTensor,
+  type SafeTensors,
+  type SafeTensorType,
+} from "./src/data/safetensors.ts";

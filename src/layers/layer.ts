@@ -1,0 +1,72 @@
+/**
+ * What a layer is: an output shape, parameters, a forward step, and the backward step that belongs to it.
+ *
+ * @module
+ */
+
+import type { Recorder, Scalar } from "../gpu/recorder.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import type { Shape } from "../shape.ts";
+import type { Fans, Initializer } from "./initializers.ts";
+
+/** A parameter that a layer wants. */
+export interface ParameterSpec {
+  /** Its name in the layer: `weight`, `bias`. */
+  readonly name: string;
+  readonly shape: Shape;
+  readonly fans: Fans;
+  readonly initializer: Initializer;
+}
+
+/** What a layer has at hand while its steps are recorded. */
+export interface LayerContext {
+  readonly recorder: Recorder;
+  /** The values of the layer's parameters, by name. */
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  /** Where to write their gradients, by name; only when training. */
+  readonly gradients: Readonly<Record<string, Tensor>>;
+  /** Whether the backward step will be recorded, and dropout is on. */
+  readonly training: boolean;
+  /** Whether anything before this layer needs ∂C/∂x. */
+  readonly inputGradient: boolean;
+  /** Selects the layer's random numbers; the counter is the training step. */
+  readonly random: { readonly seed: number; readonly stream: number; readonly counter: Scalar };
+}
+
+/** The output of a forward step, and the step back. */
+export interface LayerOutput {
+  /** Shape: [n, …outputShape]. */
+  readonly y: Tensor;
+  /**
+   * Records ∂C/∂parameters, assigned to the context's gradients, and returns ∂C/∂x, or undefined if the context does not
+   * want it. Only when training.
+   *
+   * @param dy ∂C/∂y. Shape: that of y.
+   */
+  readonly backward: (dy: Tensor) => Tensor | undefined;
+}
+
+/**
+ * A layer: a description without any GPU state, which may be used in several models. Options are checked in its
+ * constructor, shapes in `outputShape`; the steps assume both.
+ */
+export interface Layer {
+  /** The class, as summaries and files name it. */
+  readonly kind: string;
+  /** A name of the user's choice. */
+  readonly name: string | undefined;
+  /**
+   * The shape of one output, without the batch.
+   *
+   * @throws {ShapeError} if the layer cannot take such an input.
+   */
+  outputShape(input: Shape): Shape;
+  /** The parameters for this input. */
+  parameters(input: Shape): readonly ParameterSpec[];
+  /** Arithmetic operations of the forward step for one example, a multiply-add counted as two. */
+  flops(input: Shape): number;
+  /** Records the forward step. */
+  forward(x: Tensor, context: LayerContext): LayerOutput;
+  /** The options that make this layer again, as JSON. */
+  config(): Record<string, unknown>;
+}

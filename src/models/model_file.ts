@@ -1,0 +1,106 @@
+/**
+ * Models as safetensors files: the parameters under PyTorch's names, and the layers as JSON in the metadata.
+ *
+ * @module
+ */
+
+import { writeFileAtomic } from "../data/files.ts";
+import { encodeSafetensors, parseSafetensors, type SafeTensors } from "../data/safetensors.ts";
+import { FormatError } from "../errors.ts";
+import type { Layer } from "../layers/layer.ts";
+import { type LayerConfig, layerFromConfig, layerToConfig } from "../layers/registry.ts";
+import { formatShape, type Shape, shapesEqual } from "../shape.ts";
+import type { Network } from "../training/network.ts";
+import type { ParameterStore } from "../training/parameters.ts";
+
+/** The metadata key of the layers, and the version of what it holds. */
+const KEY = "strata";
+const VERSION = 1;
+
+/** A model's architecture as a file keeps it. */
+export interface Architecture {
+  readonly inputShape: Shape;
+  readonly layers: readonly Layer[];
+}
+
+/** Writes a model; the file is replaced only when the new one is complete. */
+export async function saveModel(path: string | URL, network: Network): Promise<void> {
+  const flat = await network.parameters.values.read();
+  const tensors = new Map(
+    network.parameters.list().map(({ name, shape, value }) => {
+      const begin = (value.offset - network.parameters.values.offset) / 4;
+      return [name, { shape, data: flat.subarray(begin, begin + value.size) }];
+    }),
+  );
+  const architecture = JSON.stringify({
+    version: VERSION,
+    inputShape: network.inputShape,
+    layers: network.layers.map(layerToConfig),
+  });
+  await writeFileAtomic(path, encodeSafetensors(tensors, { format: "pt", [KEY]: architecture }));
+}
+
+/** Reads a file whole. @throws {FormatError} if it is no safetensors file. */
+export async function readModelFile(path: string | URL): Promise<SafeTensors> {
+  return parseSafetensors(await Deno.readFile(path), String(path));
+}
+
+/** @throws {FormatError} if the file has no architecture, or one that cannot be built. */
+export function architectureOf({ metadata }: SafeTensors, file: string): Architecture {
+  const text = metadata[KEY];
+  if (text === undefined) {
+    throw new FormatError(
+      `${file}: the metadata has no "${KEY}", so the layers are unknown; ` +
+        "build the model and use its loadParameters instead",
+    );
+  }
+  let json: { version?: unknown; inputShape?: unknown; layers?: unknown };
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new FormatError(`${file}: metadata "${KEY}": ${(error as Error).message}`);
+  }
+  const { version, inputShape, layers } = json ?? {};
+  if (version !== VERSION) {
+    throw new FormatError(`${file}: expected version ${VERSION} of the layers, got ${version}`);
+  }
+  const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
+  if (!Array.isArray(inputShape) || !inputShape.every(isSize)) {
+    throw new FormatError(
+      `${file}: inputShape: expected dimensions, got ${JSON.stringify(inputShape)}`,
+    );
+  }
+  if (!Array.isArray(layers) || !layers.every((layer) => typeof layer?.kind === "string")) {
+    throw new FormatError(`${file}: layers: expected a list of layers with a kind`);
+  }
+  return {
+    inputShape,
+    layers: layers.map((layer: LayerConfig) => layerFromConfig(layer, file)),
+  };
+}
+
+/**
+ * Writes the file's tensors into the parameters.
+ *
+ * @throws {FormatError} if a parameter is missing, has another shape, or is one too many; nothing is changed then.
+ */
+export function loadParameters(
+  { tensors }: SafeTensors,
+  parameters: ParameterStore,
+  file: string,
+): void {
+  const list = parameters.list();
+  for (const { name, shape } of list) {
+    const found = tensors.get(name);
+    if (found === undefined || !shapesEqual(found.shape, shape)) {
+      const got = found === undefined ? "nothing" : formatShape(found.shape);
+      throw new FormatError(
+        `${file}: expected "${name}" of shape ${formatShape(shape)}, got ${got}`,
+      );
+    }
+  }
+  const known = new Set(list.map(({ name }) => name));
+  const extra = [...tensors.keys()].find((name) => !known.has(name));
+  if (extra !== undefined) throw new FormatError(`${file}: the model has no parameter "${extra}"`);
+  for (const { name, value } of list) value.write(tensors.get(name)!.data);
+}

@@ -1,0 +1,141 @@
+/**
+ * The outputs of a model for any number of examples.
+ *
+ * @module
+ */
+
+import { ShapeError } from "../errors.ts";
+import { Program, ScratchPool } from "../gpu/program.ts";
+import { Scalar } from "../gpu/recorder.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { gatherRows } from "../ops/gather.ts";
+import { softmax } from "../ops/softmax.ts";
+import { checkKeys, checkNumber } from "../options.ts";
+import { formatShape, sizeOf } from "../shape.ts";
+import type { Network } from "./network.ts";
+
+/** Options of {@linkcode Sequential.predict}. */
+export interface PredictOptions {
+  /** Examples that are computed together. Default 128. */
+  batchSize?: number;
+  /** Whether to apply softmax to the outputs, giving probabilities of classes. Default false. */
+  softmax?: boolean;
+}
+
+/** Inputs: all in one array, or arrays one after the other. Bytes are scaled by 1/255. */
+export type Inputs = Float32Array | Uint8Array;
+
+/**
+ * Computes the outputs.
+ *
+ * @returns Row-major, n × outputs.
+ * @throws {ShapeError} if an array is no whole number of inputs.
+ */
+export async function predict(
+  network: Network,
+  arrays: Iterable<Inputs> | AsyncIterable<Inputs>,
+  options: PredictOptions,
+): Promise<Float32Array> {
+  checkKeys(options, "predict", ["batchSize", "softmax"]);
+  checkNumber(options.batchSize ?? 128, "predict: batchSize", { min: 1, integer: true });
+  const predictor = new Predictor(network, options);
+  try {
+    const parts: Float32Array[] = [];
+    for await (const array of arrays) {
+      for (const [input, rows] of predictor.slices(array)) {
+        parts.push(await predictor.run(input, rows));
+      }
+    }
+    const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  } finally {
+    predictor.dispose();
+  }
+}
+
+/** One recorded batch: where its inputs go and its outputs come from. */
+interface Stage {
+  readonly program: Program;
+  readonly start: Scalar;
+  readonly outputs: Tensor;
+}
+
+/** Bytes of inputs that are uploaded together; one reading follows for each, which costs 11 ms. */
+const UPLOAD_BYTES = 2 ** 25;
+
+class Predictor {
+  readonly #network: Network;
+  readonly #batchSize: number;
+  readonly #softmax: boolean;
+  readonly #pool: ScratchPool;
+
+  constructor(network: Network, { batchSize = 128, softmax = false }: PredictOptions) {
+    this.#network = network;
+    this.#batchSize = batchSize;
+    this.#softmax = softmax;
+    this.#pool = new ScratchPool(network.gpu.device);
+  }
+
+  /** Cuts an array into uploads of whole batches. */
+  *slices(array: Inputs): Generator<[input: Inputs, rows: number]> {
+    const { inputShape } = this.#network;
+    const size = sizeOf(inputShape);
+    if (array.length % size !== 0) {
+      throw new ShapeError(
+        `predict: expected a multiple of ${size} values (inputs of shape ${
+          formatShape(inputShape)
+        }), ` +
+          `got ${array.length}`,
+      );
+    }
+    const perBatch = this.#batchSize * size;
+    const length = Math.max(1, Math.floor(UPLOAD_BYTES / array.BYTES_PER_ELEMENT / perBatch)) *
+      perBatch;
+    for (let begin = 0; begin < array.length; begin += length) {
+      const input = array.subarray(begin, begin + length);
+      yield [input, input.length / size];
+    }
+  }
+
+  async run(input: Inputs, rows: number): Promise<Float32Array> {
+    const { gpu, inputShape, outputShape } = this.#network;
+    const { device } = gpu;
+    const width = sizeOf(outputShape);
+    using x = gpu.tensor(input as Float32Array, [rows, ...inputShape]);
+    using result = gpu.empty([rows, width], "f32", "predictions");
+    const stages = new Map<number, Stage>();
+    try {
+      for (let start = 0; start < rows; start += this.#batchSize) {
+        const count = Math.min(this.#batchSize, rows - start);
+        let stage = stages.get(count);
+        if (stage === undefined) stages.set(count, stage = this.#record(x, count));
+        stage.start.value = start;
+        stage.program.run();
+        device.copy(stage.outputs, 0, result, 4 * start * width, 4 * count * width);
+      }
+      return await result.read();
+    } finally {
+      for (const { program } of stages.values()) program.dispose();
+    }
+  }
+
+  dispose(): void {
+    this.#pool.dispose();
+  }
+
+  #record(x: Tensor, rows: number): Stage {
+    const start = new Scalar(0);
+    let outputs: Tensor;
+    const program = Program.record(this.#network.gpu.device, `predict ${rows}`, (recorder) => {
+      const batch = gatherRows(recorder, x, { rows, start });
+      const result = this.#network.record(recorder, batch, false, new Scalar(0)).outputs;
+      outputs = recorder.keep(this.#softmax ? softmax(recorder, result) : result);
+    }, this.#pool);
+    return { program, start, outputs: outputs! };
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * The GPU of a test file: opened by the first test that asks for it, closed after the last.
+ *
+ * @module
+ */
+
+import { Gpu } from "../src/gpu/gpu.ts";
+
+let opened: Promise<Gpu> | undefined;
+
+/** The file's GPU. */
+export function openGpu(): Promise<Gpu> {
+  return opened ??= Gpu.open();
+}
+
+Deno.test.afterAll(async () => {
+  await (await opened)?.close();
+});
+
+/** What a run is drawn from; `STRATA_TEST_SEED` replays one that failed. */
+export const SEED: number = Number(
+  Deno.env.get("STRATA_TEST_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
+);
+
+/** Runs `body` and, if it fails, says how to draw the same numbers again. */
+export async function withSeed(body: (seed: number) => Promise<void> | void): Promise<void> {
+  try {
+    await body(SEED);
+  } catch (error) {
+    console.error(`Drawn with seed ${SEED}; replay with STRATA_TEST_SEED=${SEED}`);
+    throw error;
+  }
+}
