@@ -23,14 +23,18 @@ export * from "./src/errors.ts";
 export type { Shape } from "./src/shape.ts";
 export { permute, Random, threefry } from "./src/random.ts";
 
-export type { AdapterInfo, DeviceOptions } from "./src/gpu/device.ts";
+export type { CompiledKernel } from "./src/gpu/compile.ts";
+export type { AdapterInfo, Copyable, Device, DeviceOptions } from "./src/gpu/device.ts";
+export type { KernelParameters, LineOrigin, SourceText } from "./src/gpu/expand.ts";
 export { Gpu } from "./src/gpu/gpu.ts";
-export type { MemoryUse } from "./src/gpu/memory.ts";
+export { Kernel, type KernelBinding, KernelFamily, type KernelUniform } from "./src/gpu/kernel.ts";
+export type { Memory, MemoryUse, Storage } from "./src/gpu/memory.ts";
+export type { Lifetime } from "./src/gpu/plan.ts";
 export {
   type DispatchDescription,
   type DispatchProfile,
   Program,
-  ProgramRecorder,
+  type ProgramRecorder,
   ScratchPool,
 } from "./src/gpu/program.ts";
 export { type Dispatch, type Recorder, Scalar } from "./src/gpu/recorder.ts";
@@ -42,6 +46,7 @@ export * from "./src/ops/elementwise.ts";
 export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
 export * from "./src/ops/losses.ts";
 export { matmul, type MatmulOptions } from "./src/ops/matmul.ts";
+export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
 export * from "./src/ops/random.ts";
 export * from "./src/ops/reductions.ts";
 export * from "./src/ops/softmax.ts";

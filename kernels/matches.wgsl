@@ -36,6 +36,7 @@ fn main(
 //# if !LABELS
   var expected = 0u;
   var largest = targets[begin];
+  broken = broken || is_nan(largest);
 //# end
   for (var j = 1u; j < u.columns; j++) {
     let z = outputs[begin + j];
@@ -46,6 +47,7 @@ fn main(
     }
 //# if !LABELS
     let t = targets[begin + j];
+    broken = broken || is_nan(t);
     if (t > largest) {
       largest = t;
       expected = j;

@@ -54,6 +54,8 @@ export class NonFiniteError extends StrataError {
   readonly step: number;
 
   /**
+   * Names the step.
+   *
    * @param message What happened.
    * @param step The step, from 0, at which it happened.
    */

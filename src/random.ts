@@ -46,6 +46,8 @@ export class Random {
   #spareNormal: number | undefined;
 
   /**
+   * Begins a sequence.
+   *
    * @param seed Whole number, 0 … 2³² − 1.
    * @param stream Sequences of different streams are independent.
    * @throws {OptionError} if either does not fit 32 bits.

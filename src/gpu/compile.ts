@@ -9,7 +9,9 @@ import type { Kernel } from "./kernel.ts";
 
 /** A kernel's pipeline and the layout that its buffers are bound with. */
 export interface CompiledKernel {
+  /** Compiled. */
   readonly pipeline: GPUComputePipeline;
+  /** Of bind group 0. */
   readonly layout: GPUBindGroupLayout;
 }
 

@@ -36,7 +36,9 @@ export interface AdapterInfo {
 
 /** What can be copied: a tensor. */
 export interface Copyable {
+  /** Its memory. */
   readonly storage: Storage;
+  /** Where it begins in the memory, in bytes. */
   readonly offset: number;
 }
 

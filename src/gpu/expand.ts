@@ -19,7 +19,7 @@
 import { GpuError } from "../errors.ts";
 
 /** Values of the parameters of a kernel's text. */
-export type Parameters = Readonly<Record<string, number | string | boolean>>;
+export type KernelParameters = Readonly<Record<string, number | string | boolean>>;
 
 /** A piece of kernel text and the name it has in error messages. */
 export interface SourceText {
@@ -55,7 +55,7 @@ const DIRECTIVE = /^\s*\/\/#\s*(\S*)\s*(.*?)\s*$/;
  *
  * @throws {GpuError} naming file and line if a directive is malformed or a name is unknown.
  */
-export function expand(sources: readonly SourceText[], parameters: Parameters): ExpandedCode {
+export function expand(sources: readonly SourceText[], parameters: KernelParameters): ExpandedCode {
   const output: Output = { lines: [], origins: [] };
   for (const source of sources) {
     const lines = source.text.trimEnd().split("\n");
@@ -72,7 +72,7 @@ function expandBlock(
   name: string,
   lines: readonly string[],
   start: number,
-  values: Parameters,
+  values: KernelParameters,
   output: Output | undefined,
 ): number {
   let at = start;
@@ -102,7 +102,7 @@ function expandFor(
   lines: readonly string[],
   at: number,
   rest: string,
-  values: Parameters,
+  values: KernelParameters,
   output: Output | undefined,
 ): number {
   if (output !== undefined) {
@@ -122,7 +122,7 @@ function expandIf(
   lines: readonly string[],
   at: number,
   rest: string,
-  values: Parameters,
+  values: KernelParameters,
   output: Output | undefined,
 ): number {
   const chosen = output !== undefined && holds(rest, values, name, at);
@@ -148,7 +148,7 @@ function closing(
 
 function rangeItems(
   range: string,
-  values: Parameters,
+  values: KernelParameters,
   name: string,
   at: number,
 ): (number | string)[] {
@@ -160,7 +160,7 @@ function rangeItems(
   return Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 }
 
-function holds(condition: string, values: Parameters, name: string, at: number): boolean {
+function holds(condition: string, values: KernelParameters, name: string, at: number): boolean {
   const comparison = /^(\w+)\s*(==|!=)\s*(\w+)$/.exec(condition);
   if (comparison !== null) {
     const equal = String(lookUp(comparison[1]!, values, name, at)) === comparison[3];
@@ -171,13 +171,13 @@ function holds(condition: string, values: Parameters, name: string, at: number):
   return Boolean(lookUp(flag[2]!, values, name, at)) !== (flag[1] === "!");
 }
 
-function substitute(line: string, values: Parameters, name: string, at: number): string {
+function substitute(line: string, values: KernelParameters, name: string, at: number): string {
   return line.replaceAll(/\$\{(\w+)\}/g, (_, word) => String(lookUp(word, values, name, at)));
 }
 
 function lookUp(
   word: string,
-  values: Parameters,
+  values: KernelParameters,
   name: string,
   at: number,
 ): number | string | boolean {

@@ -6,18 +6,23 @@
  */
 
 import { GpuError } from "../errors.ts";
-import { expand, type LineOrigin, type Parameters, type SourceText } from "./expand.ts";
+import { expand, type KernelParameters, type LineOrigin, type SourceText } from "./expand.ts";
 
 /** A storage buffer that a kernel declares. */
 export interface KernelBinding {
+  /** Its name in the WGSL. */
   readonly name: string;
+  /** Its binding index. */
   readonly index: number;
+  /** How the kernel uses it. */
   readonly access: "read" | "read_write";
 }
 
 /** A field of a kernel's uniform struct: four bytes at `4 · position`. */
 export interface KernelUniform {
+  /** Its name in the WGSL. */
   readonly name: string;
+  /** Its type. */
   readonly type: "u32" | "i32" | "f32";
 }
 
@@ -44,11 +49,15 @@ export class Kernel {
   /** Values of the kernel's `override` constants. */
   readonly constants: Readonly<Record<string, number>>;
 
-  /** @throws {GpuError} if the text cannot be expanded or declares a binding this class cannot read. */
+  /**
+   * Expands and reads the text.
+   *
+   * @throws {GpuError} if the text cannot be expanded or declares a binding this class cannot read.
+   */
   constructor(
     name: string,
     sources: readonly SourceText[],
-    parameters: Parameters = {},
+    parameters: KernelParameters = {},
     constants: Readonly<Record<string, number>> = {},
   ) {
     const values = Object.entries({ ...parameters, ...constants });
@@ -76,6 +85,8 @@ export class KernelFamily {
   readonly #variants = new Map<string, Kernel>();
 
   /**
+   * Takes the texts; nothing is expanded yet.
+   *
    * @param name As it appears in listings and errors, `matmul/register`.
    * @param sources The texts, functions that are shared before the kernel itself.
    */
@@ -85,7 +96,10 @@ export class KernelFamily {
   }
 
   /** The kernel with these parameters of the text and these `override` constants. */
-  variant(parameters: Parameters = {}, constants: Readonly<Record<string, number>> = {}): Kernel {
+  variant(
+    parameters: KernelParameters = {},
+    constants: Readonly<Record<string, number>> = {},
+  ): Kernel {
     const key = JSON.stringify([parameters, constants]);
     let kernel = this.#variants.get(key);
     if (kernel === undefined) {

@@ -28,7 +28,7 @@ export class Memory {
   #bytes = 0;
   #peakBytes = 0;
 
-  /** @param device The device whose buffers are counted. */
+  /** Counts the buffers of this device from now on. */
   constructor(device: GPUDevice) {
     this.#device = device;
   }
@@ -81,6 +81,8 @@ export class Storage {
   #disposed = false;
 
   /**
+   * Describes memory that is there or will be assigned.
+   *
    * @param buffer The buffer, or undefined if one is assigned later.
    * @param owned Whether disposing destroys the buffer.
    */
@@ -108,7 +110,11 @@ export class Storage {
     return this.#buffer !== undefined;
   }
 
-  /** @throws {GpuError} if it was disposed, or belongs to a program that is still being recorded. */
+  /**
+   * The buffer.
+   *
+   * @throws {GpuError} if it was disposed, or belongs to a program that is still being recorded.
+   */
   get buffer(): GPUBuffer {
     if (this.#disposed) throw new GpuError(`Cannot use ${this.label}: it was disposed`);
     if (this.#buffer === undefined) {

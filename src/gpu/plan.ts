@@ -6,8 +6,11 @@
 
 /** An intermediate result: its size and the first and last dispatch that use it. */
 export interface Lifetime {
+  /** Its size. */
   readonly bytes: number;
+  /** The dispatch that writes it first. */
   readonly first: number;
+  /** The last dispatch that uses it. */
   readonly last: number;
 }
 

@@ -31,7 +31,7 @@ export class ScratchPool {
   readonly #device: Device;
   readonly #buffers: GPUBuffer[] = [];
 
-  /** @param device Where the buffers live. */
+  /** Begins without buffers on this device. */
   constructor(device: Device) {
     this.#device = device;
   }
@@ -59,11 +59,13 @@ export class ScratchPool {
 
 /** One dispatch as {@linkcode Program.describe} lists it. */
 export interface DispatchDescription {
+  /** The section of the program. */
   readonly section: string;
   /** What it computes. */
   readonly label: string;
   /** The kernel variant. */
   readonly kernel: string;
+  /** Workgroups launched. */
   readonly workgroups: number;
   /** Arithmetic operations, a multiply-add counted as two. */
   readonly flops: number;
@@ -84,10 +86,15 @@ interface Section {
 }
 
 /** What {@linkcode Program.record} hands to the function that records. */
-export class ProgramRecorder implements Recorder {
-  /** The device. */
+export interface ProgramRecorder extends Recorder {
+  /** Begins a section: a run of dispatches that can be replayed by itself. */
+  section(name: string): void;
+  /** Gives a result memory of its own, so that it stays until the program's next replay. */
+  keep<T extends DataType>(tensor: Tensor<T>): Tensor<T>;
+}
+
+class Recording implements ProgramRecorder {
   readonly device: Device;
-  /** Dispatches are kept. */
   readonly recording = true;
   readonly dispatches: BoundDispatch[] = [];
   readonly sections: Section[] = [{ name: "", begin: 0, end: 0 }];
@@ -96,7 +103,6 @@ export class ProgramRecorder implements Recorder {
   /** Those of them that get a buffer of their own. */
   readonly kept: Set<Storage> = new Set();
 
-  /** Made by {@linkcode Program.record}. */
   constructor(device: Device) {
     this.device = device;
   }
@@ -114,7 +120,6 @@ export class ProgramRecorder implements Recorder {
   /** Does nothing: lifetimes follow from the dispatches. */
   release(): void {}
 
-  /** Keeps a launch. */
   dispatch(dispatch: Dispatch): void {
     const bound = bind(this.device, dispatch);
     if (dispatch.workgroups === 0) return;
@@ -122,13 +127,11 @@ export class ProgramRecorder implements Recorder {
     this.sections.at(-1)!.end = this.dispatches.length;
   }
 
-  /** Begins a section: a run of dispatches that can be replayed by itself. */
   section(name: string): void {
     const at = this.dispatches.length;
     this.sections.push({ name, begin: at, end: at });
   }
 
-  /** Gives a result memory of its own, so that it stays until the program's next replay. */
   keep<T extends DataType>(tensor: Tensor<T>): Tensor<T> {
     if (this.intermediates.has(tensor.storage)) this.kept.add(tensor.storage);
     return tensor;
@@ -149,7 +152,7 @@ export class Program {
   readonly #uniforms: UniformBlock;
   #disposed = false;
 
-  private constructor(name: string, recorder: ProgramRecorder, pool: ScratchPool | undefined) {
+  private constructor(name: string, recorder: Recording, pool: ScratchPool | undefined) {
     this.name = name;
     this.#device = recorder.device;
     this.#dispatches = recorder.dispatches;
@@ -181,7 +184,7 @@ export class Program {
     pool?: ScratchPool,
   ): Program {
     device.check();
-    const recorder = new ProgramRecorder(device);
+    const recorder = new Recording(device);
     build(recorder);
     return new Program(name, recorder, pool);
   }
@@ -266,7 +269,7 @@ export class Program {
     }
   }
 
-  #plan(recorder: ProgramRecorder, pool: ScratchPool): void {
+  #plan(recorder: Recording, pool: ScratchPool): void {
     const { memory } = this.#device;
     const lifetimes = findLifetimes(recorder, this.name);
     const shared = [...lifetimes.keys()].filter((storage) => !recorder.kept.has(storage));
@@ -281,7 +284,7 @@ export class Program {
 }
 
 /** First and last use of every intermediate result. */
-function findLifetimes(recorder: ProgramRecorder, name: string): Map<Storage, Lifetime> {
+function findLifetimes(recorder: Recording, name: string): Map<Storage, Lifetime> {
   const lifetimes = new Map<Storage, Lifetime>();
   recorder.dispatches.forEach(({ dispatch, tensors }, at) => {
     tensors.forEach(({ storage }, i) => {

@@ -17,7 +17,7 @@ export class Scalar {
   /** The value that the next replay uses. */
   value: number;
 
-  /** @param value The first value. */
+  /** Begins with this value. */
   constructor(value = 0) {
     this.value = value;
   }
@@ -27,6 +27,7 @@ export class Scalar {
 export interface Dispatch {
   /** What it computes, as listings show it. */
   readonly label: string;
+  /** The variant that computes it. */
   readonly kernel: Kernel;
   /** A tensor for each storage binding, by its name in the WGSL. */
   readonly tensors: Readonly<Record<string, Tensor<DataType>>>;

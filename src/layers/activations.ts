@@ -13,13 +13,17 @@ import { type Shape, sizeOf } from "../shape.ts";
 import type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
 
 /** What all layers have in common that work element by element, without parameters. */
-abstract class ElementwiseLayer implements Layer {
+export abstract class ElementwiseLayer implements Layer {
   /** The class. */
   abstract readonly kind: string;
   /** A name of the user's choice. */
   readonly name: string | undefined;
 
-  /** @throws {OptionError} if an option is unknown. */
+  /**
+   * Takes a name.
+   *
+   * @throws {OptionError} if an option is unknown.
+   */
   constructor(options: { name?: string } = {}) {
     checkKeys(options, new.target.name, ["name"]);
     this.name = options.name;
@@ -50,9 +54,11 @@ abstract class ElementwiseLayer implements Layer {
 }
 
 /** y = f(x) with f one of the named functions. */
-abstract class ActivationLayer extends ElementwiseLayer {
+export abstract class ActivationLayer extends ElementwiseLayer {
+  /** f. */
   protected abstract readonly function: ActivationName;
 
+  /** Records the function and its gradient. */
   override forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
     const y = activation(recorder, this.function, x);
     const saved = gradientNeedsInput(this.function) ? x : y;
@@ -64,6 +70,7 @@ abstract class ActivationLayer extends ElementwiseLayer {
 export class Relu extends ActivationLayer {
   /** The class. */
   override readonly kind = "Relu";
+  /** f. */
   protected override readonly function = "relu";
 }
 
@@ -71,6 +78,7 @@ export class Relu extends ActivationLayer {
 export class LeakyRelu extends ActivationLayer {
   /** The class. */
   override readonly kind = "LeakyRelu";
+  /** f. */
   protected override readonly function = "leakyRelu";
 }
 
@@ -78,6 +86,7 @@ export class LeakyRelu extends ActivationLayer {
 export class Sigmoid extends ActivationLayer {
   /** The class. */
   override readonly kind = "Sigmoid";
+  /** f. */
   protected override readonly function = "sigmoid";
 }
 
@@ -85,6 +94,7 @@ export class Sigmoid extends ActivationLayer {
 export class Tanh extends ActivationLayer {
   /** The class. */
   override readonly kind = "Tanh";
+  /** f. */
   protected override readonly function = "tanh";
 }
 
@@ -92,6 +102,7 @@ export class Tanh extends ActivationLayer {
 export class Step extends ActivationLayer {
   /** The class. */
   override readonly kind = "Step";
+  /** f. */
   protected override readonly function = "step";
 }
 
@@ -99,6 +110,7 @@ export class Step extends ActivationLayer {
 export class Softplus extends ActivationLayer {
   /** The class. */
   override readonly kind = "Softplus";
+  /** f. */
   protected override readonly function = "softplus";
 }
 
@@ -106,6 +118,7 @@ export class Softplus extends ActivationLayer {
 export class Gelu extends ActivationLayer {
   /** The class. */
   override readonly kind = "Gelu";
+  /** f. */
   protected override readonly function = "gelu";
 }
 
@@ -121,6 +134,7 @@ export class Softmax extends ElementwiseLayer {
     return 5 * sizeOf(input);
   }
 
+  /** Records the function and its gradient. */
   override forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
     const y = softmax(recorder, x);
     return { y, backward: (dy) => softmaxGradient(recorder, y, dy) };

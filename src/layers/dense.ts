@@ -63,7 +63,11 @@ export class Dense implements Layer {
   readonly #kernelInitializer: Initializer;
   readonly #biasInitializer: Initializer;
 
-  /** @throws {OptionError} if an option is unknown or out of range. */
+  /**
+   * Checks the options.
+   *
+   * @throws {OptionError} if an option is unknown or out of range.
+   */
   constructor(options: DenseOptions) {
     checkKeys(options, "Dense", [
       "units",

@@ -23,7 +23,11 @@ export class Dropout implements Layer {
   /** The share that is dropped. */
   readonly rate: number;
 
-  /** @throws {OptionError} if rate is outside [0, 1). */
+  /**
+   * Checks the options.
+   *
+   * @throws {OptionError} if rate is outside [0, 1).
+   */
   constructor(
     options: { /** The share that is dropped, 0 ≤ rate < 1. */ rate: number; name?: string },
   ) {

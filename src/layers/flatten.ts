@@ -16,7 +16,11 @@ export class Flatten implements Layer {
   /** A name of the user's choice. */
   readonly name: string | undefined;
 
-  /** @throws {OptionError} if an option is unknown. */
+  /**
+   * Checks the options.
+   *
+   * @throws {OptionError} if an option is unknown.
+   */
   constructor(options: { name?: string } = {}) {
     checkKeys(options, "Flatten", ["name"]);
     this.name = options.name;

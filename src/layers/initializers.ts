@@ -9,7 +9,9 @@ import type { Random } from "../random.ts";
 
 /** Connections of one unit: inputs that reach it, outputs that it reaches. */
 export interface Fans {
+  /** Inputs that reach a unit. */
   readonly in: number;
+  /** Units that an input reaches. */
   readonly out: number;
 }
 

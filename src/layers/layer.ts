@@ -13,13 +13,17 @@ import type { Fans, Initializer } from "./initializers.ts";
 export interface ParameterSpec {
   /** Its name in the layer: `weight`, `bias`. */
   readonly name: string;
+  /** Its dimensions. */
   readonly shape: Shape;
+  /** For the scale of its initial values. */
   readonly fans: Fans;
+  /** Fills in its initial values. */
   readonly initializer: Initializer;
 }
 
 /** What a layer has at hand while its steps are recorded. */
 export interface LayerContext {
+  /** Takes the dispatches. */
   readonly recorder: Recorder;
   /** The values of the layer's parameters, by name. */
   readonly parameters: Readonly<Record<string, Tensor>>;

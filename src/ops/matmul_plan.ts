@@ -15,14 +15,16 @@ export interface MatmulSize {
   readonly transposeB: boolean;
 }
 
-interface Parts {
+/** How the sum over k is split. */
+export interface MatmulParts {
   /** Parts into which the sum over k is split; more than one needs a second pass. */
   readonly parts: number;
   /** Steps of k in each part. */
   readonly chunk: number;
 }
 
-interface Tile {
+/** The tile that an invocation computes, and the invocations of a workgroup. */
+export interface MatmulTile {
   /** Rows of an invocation's tile, divided by 4. */
   readonly rowGroups: number;
   /** Columns of an invocation's tile, divided by 4. */
@@ -35,19 +37,19 @@ interface Tile {
 
 /** A kernel variant and how the sum over k is split. */
 export type MatmulPlan =
-  & Parts
+  & MatmulParts
   & (
     | { readonly family: "plain" }
-    | ({ readonly family: "register" } & Tile)
+    | ({ readonly family: "register" } & MatmulTile)
     | (
       & { readonly family: "block"; /** Steps of k in workgroup memory. */ readonly depth: number }
-      & Tile
+      & MatmulTile
     )
   );
 
 /** A tile and its speed relative to the others where the matrix is large. */
 interface Candidate {
-  readonly tile: Tile;
+  readonly tile: MatmulTile;
   readonly speed: number;
   readonly depth?: number;
 }
@@ -111,7 +113,7 @@ export function chooseMatmul(device: Device, { m, n, k }: MatmulSize): MatmulPla
 }
 
 /** Splits the sum over k so that at least `wanted` workgroups run, each with enough to do. */
-export function splitSum(k: number, workgroups: number, wanted: number, unit: number): Parts {
+export function splitSum(k: number, workgroups: number, wanted: number, unit: number): MatmulParts {
   const forParallelism = workgroups >= wanted / 2
     ? 1
     : Math.min(Math.ceil(wanted / Math.max(1, workgroups)), Math.floor(k / MIN_CHUNK));

@@ -10,7 +10,9 @@ import type { Schedule } from "./schedules.ts";
 
 /** The tensors of one update. They hold all parameters, one after the other, or a part of them. */
 export interface UpdateTensors {
+  /** Changed in place. */
   readonly parameters: Tensor;
+  /** Of the mean loss. */
   readonly gradients: Tensor;
   /** One tensor for each of the optimiser's `stateNames`, zero at the start. */
   readonly state: readonly Tensor[];

@@ -49,7 +49,11 @@ export class Sgd implements Optimizer {
   /** The largest norm of all gradients, or undefined. */
   readonly clipNorm: number | undefined;
 
-  /** @throws {OptionError} if an option is unknown or out of range. */
+  /**
+   * Checks the options.
+   *
+   * @throws {OptionError} if an option is unknown or out of range.
+   */
   constructor(options: SgdOptions) {
     checkKeys(options, "Sgd", [
       "learningRate",

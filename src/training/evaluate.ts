@@ -18,6 +18,7 @@ export interface EvaluateOptions {
 
 /** Means over all examples. */
 export interface Evaluation {
+  /** The mean loss. */
   readonly loss: number;
   /** If accuracy was asked for in `compile`. */
   readonly accuracy?: number;

@@ -38,6 +38,7 @@ export interface History {
 export interface Progress {
   /** From 1. */
   readonly epoch: number;
+  /** Epochs in all. */
   readonly epochs: number;
   /** Steps done in this epoch. */
   readonly step: number;
@@ -47,6 +48,7 @@ export interface Progress {
   readonly loss: number;
   /** Accuracy of the epoch so far, if it was asked for. */
   readonly accuracy?: number;
+  /** Training examples a second, in this epoch. */
   readonly examplesPerSecond: number;
   /** Until the last epoch is done, without validation; undefined while unknown. */
   readonly secondsLeft: number | undefined;

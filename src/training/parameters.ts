@@ -17,6 +17,7 @@ const ALIGNMENT = 64;
 export interface Parameter {
   /** Layer and name: `0.weight`. */
   readonly name: string;
+  /** Its dimensions. */
   readonly shape: Shape;
   /** The values: a view of the flat buffer. */
   readonly value: Tensor;
