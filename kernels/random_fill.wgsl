@@ -2,7 +2,8 @@
 //
 // y (n) f32. Numbers 2i and 2i + 1 come from block i = threefry(key, (i, counter)): one invocation of 64 per block,
 // flat workgroup index; the numbers do not depend on the launch geometry. Normal: the Box-Muller transform
-// √(-2 ln u) · (cos 2πv, sin 2πv), whose error follows log, cos and sin of the device (2^-21 absolute within ±π).
+// √(-2 ln u) · (cos 2πv, sin 2πv), whose error follows log, cos and sin of the device (by WGSL's table 2^-21 absolute
+// for the logarithm near 1, 2^-11 for cosine and sine within ±π).
 
 struct Uniforms {
   length: u32,
@@ -30,7 +31,8 @@ fn main(
 //# if DISTRIBUTION == uniform
   let pair = vec2f(unit_interval(words.x), unit_interval(words.y));
 //# else
-  let radius = sqrt(-2.0 * log(unit_interval(words.x) + 0x1p-24));
+  // The logarithm of a number just below 1 may come out above 0.
+  let radius = sqrt(max(-2.0 * log(unit_interval(words.x) + 0x1p-24), 0.0));
   // From -π to π, where the device's sine and cosine are most accurate.
   let v = unit_interval(words.y);
   let angle = 6.283185307179586 * select(v, v - 1.0, v >= 0.5);

@@ -96,7 +96,7 @@ export function compare(
     // Not "> bound": comparisons with NaN are false.
     const right = Number.isNaN(expected)
       ? Number.isNaN(got)
-      : got === expected || Math.abs(got - expected) <= bound;
+      : got === expected || Math.abs(got - expected) <= bound && bound < Infinity;
     if (right) continue;
     if (wrong++ === 0) first = `element ${i}: expected ${expected} ± ${bound}, got ${got}`;
   }

@@ -152,6 +152,7 @@ Deno.test("errors name what was expected and what came", () => {
       "expected b of shape [3, 2] to fit a of shape [2, 3] (transposed), got [3, 4]",
     ],
     [() => matmul(zeros([3]), a), "matmul: a: expected two dimensions, got shape [3]"],
+    [() => matmul(zeros([2, 3, 1]), a), "expected two dimensions, got shape [2, 3, 1]"],
     [
       () => matmul(a, zeros([3, 4]), { bias: zeros([3]) }),
       "matmul: bias: expected shape [4], got [3]",

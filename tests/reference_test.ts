@@ -198,6 +198,7 @@ Deno.test("reductions: by hand, along every axis", () => {
 Deno.test("reductions: ties, NaN, infinities and empty axes", () => {
   assertArray(argmax(vector(1, 3, 3), 0), [], [1]);
   assertArray(argmax(vector(1, NaN, 3, NaN), 0), [], [1]);
+  assertArray(argmax(vector(NaN, 3, NaN), 0), [], [0]);
   assertArray(argmax(vector(-Infinity, -Infinity), 0), [], [0]);
   const x = ndArray([2, 2], [NaN, 1, 2, 3]);
   assertArray(sum(x, 1), [2], [NaN, 5]);

@@ -128,7 +128,11 @@ export class Device {
     this.#failure ??= error;
   }
 
-  /** @throws {GpuError} the first error that came up since the device was opened. */
+  /**
+   * Throws what went wrong since the last check.
+   *
+   * @throws {GpuError} the first error that came up.
+   */
   check(): void {
     if (this.#disposed) throw new DeviceLostError("The GPU was disposed; open a new one");
     const failure = this.#failure;

@@ -51,6 +51,11 @@ export function resolveLoss(loss: LossName | LossFunction): LossFunction {
   return LOSSES[loss];
 }
 
+/** Whether a loss usually compares outputs with class indices; the others compare them with targets. */
+export function takesLabels(loss: LossName | LossFunction): boolean {
+  return typeof loss === "function" || loss === "softmaxCrossEntropy";
+}
+
 /** What a data set offers as targets. */
 export interface Targets {
   /** The number of classes; 0 if targets are numbers. */

@@ -162,8 +162,7 @@ export class Sequential {
    */
   forward(x: Tensor): Tensor {
     this.#compiled("forward");
-    const targets = { type: "u32" as const, shape: [] };
-    return this.#manual!.forward(x, targets);
+    return this.#manual!.forward(x);
   }
 
   /**

@@ -5,6 +5,7 @@
  */
 
 import { formatShape, sizeOf } from "../shape.ts";
+import { formatTable } from "../text_table.ts";
 import type { Network } from "../training/network.ts";
 
 /**
@@ -23,22 +24,19 @@ export function summarize({ layers, shapes, inputShape }: Network): string {
     };
   });
   const totals = [0, 1, 2].map((i) => rows.reduce((sum, row) => sum + row.numbers[i]!, 0));
-  const cells = [
-    ["", "Layer", "Output shape", "Parameters", "FLOPs/example", "Bytes/example"],
-    ["", "Input", formatShape(inputShape), "", "", grouped(4 * sizeOf(inputShape))],
-    ...rows.map(({ name, shape, numbers }, i) => [`${i}`, name, shape, ...numbers.map(grouped)]),
-    ["", "Total", "", ...totals.map(grouped)],
-  ];
-  const widths = cells[0]!.map((_, i) => Math.max(...cells.map((row) => row[i]!.length)));
-  const lines = cells.map((row) =>
-    row.map((cell, i) => i >= 3 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)).join("  ")
-      .trimEnd()
+  return formatTable(
+    [
+      ["", "Input", formatShape(inputShape), "", "", 4 * sizeOf(inputShape)],
+      ...rows.map(({ name, shape, numbers }, i) => [`${i}`, name, shape, ...numbers]),
+    ],
+    [
+      { heading: "" },
+      { heading: "Layer" },
+      { heading: "Output shape" },
+      { heading: "Parameters", align: "right" },
+      { heading: "FLOPs/example", align: "right" },
+      { heading: "Bytes/example", align: "right" },
+    ],
+    { footer: [["", "Total", "", ...totals]] },
   );
-  const rule = "─".repeat(Math.max(...lines.map((line) => line.length)));
-  return [lines[0], rule, ...lines.slice(1, -1), rule, lines.at(-1)].join("\n");
-}
-
-/** 101770 as 101,770. */
-function grouped(value: number): string {
-  return value.toLocaleString("en-US");
 }

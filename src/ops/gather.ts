@@ -41,10 +41,10 @@ export function gatherRows<T extends DataType>(
 ): Tensor<T extends "u32" ? "u32" : "f32"> {
   const { rows, start = 0, shuffleKey } = options;
   const [length, ...rest] = examples.shape;
-  if (length === undefined || rows + (typeof start === "number" ? start : 0) > length) {
+  const first = typeof start === "number" ? start : 0;
+  if (length === undefined || first < 0 || rows + first > length) {
     throw new ShapeError(
-      `gatherRows: ${rows} rows from ${typeof start === "number" ? start : 0} do not fit in ` +
-        `${formatShape(examples.shape)}`,
+      `gatherRows: ${rows} rows from ${first} do not fit in ${formatShape(examples.shape)}`,
     );
   }
   const width = sizeOf(rest);

@@ -79,7 +79,7 @@ export function activation(name: ActivationName, x: NdArray): NdArray {
  * The gradient of an activation function: dx = dy · f′(x).
  *
  * At the kinks (x = 0), f′ is 0 for relu and 0.01 for leakyRelu; f′ of step is 0 everywhere. A NaN in
- * x or dy gives NaN, where f′ is 0 too.
+ * x or dy gives NaN, also where f′ is 0.
  *
  * Shape: x any, dy as x → as x.
  *

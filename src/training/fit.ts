@@ -76,6 +76,20 @@ export async function fit(
   }
 }
 
+/** An epoch whose steps are submitted and not all read. */
+interface OpenEpoch {
+  readonly epoch: number;
+  readonly means: RunningMeans;
+  /** Steps in all; undefined until the last one is submitted. */
+  steps: number | undefined;
+}
+
+/** A reading under way: the statistics of steps, and the time that they took. */
+interface Reading {
+  readonly steps: Promise<StepStatistics[]>;
+  readonly seconds: number;
+}
+
 class Run {
   readonly #trainer: Trainer;
   readonly #feeder: Feeder;
@@ -83,14 +97,13 @@ class Run {
   readonly #epochs: EpochRecord[] = [];
   readonly #stepLosses: number[] = [];
   readonly #firstStep: number;
-  #means: RunningMeans;
-  #epoch = 1;
+  /** The epochs that wait for readings, oldest first. */
+  readonly #open: OpenEpoch[] = [];
   #epochSteps: number | undefined;
   /** Steps between two readings, adapted to the time they take. */
   #interval = 4;
   #intervalStart = 0;
-  #epochStart = 0;
-  #reading: Promise<StepStatistics[]> | undefined;
+  #reading: Reading | undefined;
 
   constructor(
     trainer: Trainer,
@@ -100,14 +113,15 @@ class Run {
     this.#trainer = trainer;
     this.#feeder = feeder;
     this.#options = options;
-    this.#means = new RunningMeans(trainer.columns);
     this.#firstStep = trainer.step.value;
     this.#epochSteps = feeder.steps;
   }
 
   async run(): Promise<History> {
     const { epochs, signal } = this.#options;
-    for (; this.#epoch <= epochs && !signal?.aborted; this.#epoch++) await this.#runEpoch();
+    this.#intervalStart = performance.now();
+    for (let epoch = 1; epoch <= epochs && !signal?.aborted; epoch++) await this.#runEpoch(epoch);
+    await this.#drain();
     return {
       epochs: this.#epochs,
       stepLosses: this.#stepLosses,
@@ -115,35 +129,39 @@ class Run {
     };
   }
 
-  async #runEpoch(): Promise<void> {
+  async #runEpoch(epoch: number): Promise<void> {
     const { signal, validation, batchSize, onEpoch } = this.#options;
     const { network, statistics } = this.#trainer;
     const key = threefry(network.seed, SHUFFLE_STREAM, this.#trainer.step.value, 0)[0];
-    this.#means = new RunningMeans(this.#trainer.columns);
-    this.#epochStart = this.#intervalStart = performance.now();
+    const open: OpenEpoch = {
+      epoch,
+      means: new RunningMeans(this.#trainer.columns),
+      steps: undefined,
+    };
+    this.#open.push(open);
+    let steps = 0;
     for await (const { feed, rows } of this.#feeder.epoch(key)) {
       this.#trainer.train(feed, rows);
+      steps++;
       if (statistics.pending >= this.#interval) await this.#report();
       if (signal?.aborted) break;
     }
-    await this.#finishReading();
-    this.#take(await statistics.read());
-    const seconds = (performance.now() - this.#epochStart) / 1000;
-    this.#epochSteps = this.#means.steps;
-    const measured = validation === undefined || signal?.aborted
-      ? undefined
-      : await evaluate(this.#trainer, validation, { batchSize });
-    const record: EpochRecord = {
-      epoch: this.#epoch,
-      ...this.#means.means(),
-      ...(measured === undefined ? {} : { valLoss: measured.loss }),
-      ...(measured?.accuracy === undefined ? {} : { valAccuracy: measured.accuracy }),
-      steps: this.#means.steps,
-      seconds,
-      examplesPerSecond: this.#means.examples / seconds,
-    };
-    this.#epochs.push(record);
-    onEpoch?.(record);
+    open.steps = steps;
+    if (!signal?.aborted) this.#epochSteps = steps;
+    // Somebody looks at the model now, so the epoch has to be over. Otherwise small epochs flow on without a wait.
+    if (validation === undefined && onEpoch === undefined) return;
+    await this.#drain();
+    if (validation !== undefined && !signal?.aborted) {
+      const { loss, accuracy } = await evaluate(this.#trainer, validation, { batchSize });
+      const record = this.#epochs.pop()!;
+      this.#epochs.push({
+        ...record,
+        valLoss: loss,
+        ...(accuracy === undefined ? {} : { valAccuracy: accuracy }),
+      });
+      this.#intervalStart = performance.now();
+    }
+    onEpoch?.(this.#epochs.at(-1)!);
   }
 
   /**
@@ -154,52 +172,81 @@ class Run {
     await this.#finishReading();
     const { statistics } = this.#trainer;
     const submitted = statistics.pending;
-    this.#reading = statistics.read();
-    this.#reading.catch(() => {}); // thrown where it is awaited
-    const now = performance.now();
-    const perStep = (now - this.#intervalStart) / 1000 / submitted;
-    this.#intervalStart = now;
-    const wanted = Math.round(REPORT_SECONDS / perStep);
+    const { seconds } = this.#startReading();
+    const wanted = Math.round(REPORT_SECONDS * submitted / seconds);
     // Grow slowly: the first steps include compilation, and a reading is due before the table is full.
     this.#interval = Math.max(1, Math.min(wanted, 4 * this.#interval, statistics.capacity));
   }
 
-  async #finishReading(): Promise<void> {
-    if (this.#reading === undefined) return;
-    const steps = await this.#reading;
-    this.#reading = undefined;
-    this.#take(steps);
-    this.#options.onProgress?.(this.#progress());
+  /** Reads everything that is submitted. */
+  async #drain(): Promise<void> {
+    await this.#finishReading();
+    this.#startReading();
+    await this.#finishReading();
   }
 
-  #take(steps: readonly StepStatistics[]): void {
-    for (const { rows, sums } of steps) {
-      const loss = sums[0]! / rows;
-      if (!Number.isFinite(loss)) {
-        const step = this.#firstStep + this.#stepLosses.length;
-        throw new NonFiniteError(
-          `Training stopped: the loss of step ${step} (epoch ${this.#epoch}) is ${loss}; ` +
-            `a smaller learning rate or clipNorm may help`,
-          step,
-        );
-      }
-      this.#stepLosses.push(loss);
-      this.#means.add(rows, sums);
+  #startReading(): Reading {
+    const steps = this.#trainer.statistics.read();
+    steps.catch(() => {}); // thrown where it is awaited
+    const now = performance.now();
+    this.#reading = { steps, seconds: (now - this.#intervalStart) / 1000 };
+    this.#intervalStart = now;
+    return this.#reading;
+  }
+
+  async #finishReading(): Promise<void> {
+    const reading = this.#reading;
+    if (reading === undefined) return;
+    this.#reading = undefined;
+    const steps = await reading.steps;
+    for (const { rows, sums } of steps) this.#take(rows, sums, reading.seconds / steps.length);
+    if (steps.length > 0) this.#options.onProgress?.(this.#progress());
+    this.#closeEpoch();
+  }
+
+  #take(rows: number, sums: readonly number[], seconds: number): void {
+    this.#closeEpoch();
+    const { epoch, means } = this.#open[0]!;
+    const loss = sums[0]! / rows;
+    if (!Number.isFinite(loss)) {
+      const step = this.#firstStep + this.#stepLosses.length;
+      throw new NonFiniteError(
+        `Training stopped: the loss of step ${step} (epoch ${epoch}) is ${loss}; ` +
+          `a smaller learning rate or clipNorm may help`,
+        step,
+      );
     }
+    this.#stepLosses.push(loss);
+    means.add(rows, sums, seconds);
+  }
+
+  /** Moves the oldest open epoch to the records if its last step was read. */
+  #closeEpoch(): void {
+    const open = this.#open[0];
+    if (open === undefined || open.means.steps !== open.steps) return;
+    this.#open.shift();
+    const { steps, seconds, examples } = open.means;
+    this.#epochs.push({
+      epoch: open.epoch,
+      ...open.means.means(),
+      steps,
+      seconds,
+      examplesPerSecond: examples / seconds,
+    });
   }
 
   #progress(): Progress {
     const { epochs } = this.#options;
-    const { steps, examples } = this.#means;
-    const seconds = (performance.now() - this.#epochStart) / 1000;
+    const { epoch, means } = this.#open[0]!;
+    const { steps, examples, seconds } = means;
     const total = this.#epochSteps;
-    const left = total === undefined ? undefined : (epochs - this.#epoch + 1) * total - steps;
+    const left = total === undefined ? undefined : (epochs - epoch + 1) * total - steps;
     return {
-      epoch: this.#epoch,
+      epoch,
       epochs,
       step: steps,
       steps: total,
-      ...this.#means.means(),
+      ...means.means(),
       examplesPerSecond: examples / seconds,
       secondsLeft: left === undefined ? undefined : left * seconds / steps,
     };

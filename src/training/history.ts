@@ -60,6 +60,8 @@ export class RunningMeans {
   examples = 0;
   /** Steps so far. */
   steps = 0;
+  /** Their time. */
+  seconds = 0;
   readonly #columns: readonly string[];
   readonly #sums: number[];
 
@@ -70,8 +72,9 @@ export class RunningMeans {
   }
 
   /** Adds one step. */
-  add(rows: number, sums: readonly number[]): void {
+  add(rows: number, sums: readonly number[], seconds = 0): void {
     this.examples += rows;
+    this.seconds += seconds;
     this.steps++;
     sums.forEach((sum, i) => this.#sums[i]! += sum);
   }

@@ -8,7 +8,8 @@ import { GpuError, ShapeError } from "../errors.ts";
 import { Program, ScratchPool } from "../gpu/program.ts";
 import { bytesPerElement, type DataType, type Tensor } from "../gpu/tensor.ts";
 import { mean } from "../ops/reductions.ts";
-import { formatShape, type Shape, shapesEqual } from "../shape.ts";
+import { takesLabels } from "../losses/losses.ts";
+import { formatShape, type Shape, shapesEqual, sizeOf } from "../shape.ts";
 import { SECTIONS, type Trainer } from "./trainer.ts";
 
 interface Recorded {
@@ -17,6 +18,12 @@ interface Recorded {
   readonly y: Tensor<DataType>;
   readonly outputs: Tensor;
   readonly loss: Tensor;
+}
+
+/** Element type and shape of one target. */
+interface TargetKind {
+  readonly type: DataType;
+  readonly shape: Shape;
 }
 
 /** Batch sizes that keep their programs. */
@@ -44,21 +51,14 @@ export class ManualStep {
    *
    * @returns The outputs [n, k], valid until the next call.
    */
-  forward(x: Tensor, targets: { type: DataType; shape: Shape }): Tensor {
-    const { inputShape } = this.#trainer.network;
-    const [rows = 0, ...shape] = x.shape;
-    if (!shapesEqual(shape, inputShape) || rows === 0) {
-      throw new ShapeError(
-        `forward: expected x of shape [n, ${inputShape.join(", ")}], got ${formatShape(x.shape)}`,
-      );
-    }
-    const step = this.#record(rows, targets);
-    const { device } = this.#trainer.network.gpu;
-    device.copy(x, 0, step.x, 0, x.bytes);
-    step.program.run(SECTIONS.forward);
-    this.#input = x;
-    this.#current = step;
-    return step.outputs;
+  forward(x: Tensor): Tensor {
+    const { loss, network } = this.#trainer;
+    return this.#forward(
+      x,
+      takesLabels(loss)
+        ? { type: "u32", shape: [] }
+        : { type: "f32", shape: [sizeOf(network.outputShape)] },
+    );
   }
 
   /**
@@ -73,14 +73,14 @@ export class ManualStep {
     const rows = this.#input.shape[0]!;
     let step = this.#current;
     if (y.type !== step.y.type || !shapesEqual(y.shape, step.y.shape)) {
-      // The kind of targets was not known before: record for it and repeat the forward step.
+      // Not the usual targets of this loss: record for them and repeat the forward step.
       if (y.shape[0] !== rows || y.type === "u8") {
         throw new ShapeError(
           `backward: expected ${rows} class indices (u32) or rows of targets (f32), ` +
             `got ${formatShape(y.shape)} (${y.type})`,
         );
       }
-      this.forward(this.#input, { type: y.type, shape: y.shape.slice(1) });
+      this.#forward(this.#input, { type: y.type, shape: y.shape.slice(1) });
       step = this.#current!;
     }
     const { device } = this.#trainer.network.gpu;
@@ -106,7 +106,24 @@ export class ManualStep {
     this.#pool.dispose();
   }
 
-  #record(rows: number, { type, shape }: { type: DataType; shape: Shape }): Recorded {
+  #forward(x: Tensor, targets: TargetKind): Tensor {
+    const { inputShape } = this.#trainer.network;
+    const [rows = 0, ...shape] = x.shape;
+    if (!shapesEqual(shape, inputShape) || rows === 0) {
+      throw new ShapeError(
+        `forward: expected x of shape [n, ${inputShape.join(", ")}], got ${formatShape(x.shape)}`,
+      );
+    }
+    const step = this.#record(rows, targets);
+    const { device } = this.#trainer.network.gpu;
+    device.copy(x, 0, step.x, 0, x.bytes);
+    step.program.run(SECTIONS.forward);
+    this.#input = x;
+    this.#current = step;
+    return step.outputs;
+  }
+
+  #record(rows: number, { type, shape }: TargetKind): Recorded {
     const key = `${rows} ${type} ${shape}`;
     let step = this.#recorded.get(key);
     if (step !== undefined) return step;

@@ -1,0 +1,86 @@
+/**
+ * The GPU trains the golden runs and must agree with PyTorch's float64: losses of ten steps, gradients of the first,
+ * norms of the last parameters.
+ *
+ * @module
+ */
+
+import { assert } from "@std/assert";
+import { Dense, type Gpu, Sequential, Sgd } from "../mod.ts";
+import type { Batch } from "../mod.ts";
+import { openGpu } from "./gpu.ts";
+import { goldenBatch, goldenParameters, type GoldenRun, goldenRuns } from "./golden.ts";
+
+const TOLERANCE = 1e-5;
+
+function buildModel(gpu: Gpu, run: GoldenRun): Sequential {
+  const units = run.sizes.slice(1);
+  const layers = units.map((count, i) =>
+    new Dense({ units: count, activation: i < units.length - 1 ? run.activation : "linear" })
+  );
+  const model = new Sequential(layers, { gpu, inputShape: [run.sizes[0]!] });
+  const { clipNorm } = run;
+  const optimizer = new Sgd({ ...run.optimizer, ...(clipNorm === undefined ? {} : { clipNorm }) });
+  model.compile({ loss: run.loss, optimizer });
+  const initial = goldenParameters(run);
+  model.parameters.forEach(({ value }, i) => value.write(initial[i]!.values));
+  return model;
+}
+
+function assertClose(actual: number, expected: number, scale: number, what: string): void {
+  const error = Math.abs(actual - expected);
+  assert(error <= TOLERANCE * scale, `${what}: expected ${expected}, got ${actual}`);
+}
+
+async function checkFinalNorms(model: Sequential, run: GoldenRun): Promise<void> {
+  const values = await Promise.all(model.parameters.map(({ value }) => value.read()));
+  model.parameters.forEach(({ name }, i) => {
+    const expected = run.finalNorms[name]!;
+    assertClose(Math.hypot(...values[i]!), expected, expected, `${name}: norm at the end`);
+  });
+}
+
+for (const run of goldenRuns) {
+  Deno.test(`golden run, three steps by hand: ${run.name}`, async () => {
+    const gpu = await openGpu();
+    using model = buildModel(gpu, run);
+    for (let step = 0; step < run.losses.length; step++) {
+      const batch = goldenBatch(run, step);
+      using x = gpu.tensor(batch.x, [run.batchSize, run.sizes[0]!]);
+      using y = batch.y instanceof Uint32Array
+        ? gpu.tensor(batch.y)
+        : gpu.tensor(batch.y, [run.batchSize, run.sizes.at(-1)!]);
+      model.forward(x);
+      const [loss] = await model.backward(y).read();
+      assertClose(loss!, run.losses[step]!, Math.abs(run.losses[step]!), `loss of step ${step}`);
+      if (step === 0) {
+        const gradients = await Promise.all(model.parameters.map((p) => p.gradient!.read()));
+        run.gradients.forEach(({ name, norm, stride, values }, i) => {
+          const rms = norm / Math.sqrt(gradients[i]!.length);
+          assertClose(Math.hypot(...gradients[i]!), norm, norm, `${name}: norm of the gradient`);
+          values.forEach((expected, j) => {
+            const scale = Math.abs(expected) + rms;
+            assertClose(gradients[i]![j * stride]!, expected, scale, `${name}: d[${j * stride}]`);
+          });
+        });
+      }
+      model.update();
+    }
+    await checkFinalNorms(model, run);
+  });
+
+  Deno.test(`golden run, fit on a stream: ${run.name}`, async () => {
+    const gpu = await openGpu();
+    using model = buildModel(gpu, run);
+    function* batches(): Generator<Batch> {
+      for (let step = 0; step < run.losses.length; step++) {
+        yield { ...goldenBatch(run, step), length: run.batchSize };
+      }
+    }
+    const { stepLosses } = await model.fit(batches());
+    run.losses.forEach((expected, step) => {
+      assertClose(stepLosses[step]!, expected, Math.abs(expected), `loss of step ${step}`);
+    });
+    await checkFinalNorms(model, run);
+  });
+}
