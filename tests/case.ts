@@ -149,7 +149,22 @@ export function float(random: Random, low: number, high: number): number {
   return Math.fround(low + (high - low) * random.uniform());
 }
 
+const blanks: Tensor<DataType>[] = [];
+
 /** Zeros, for calls that are refused. */
 export function blank(gpu: Gpu, ...shape: number[]): Tensor {
-  return gpu.zeros(shape);
+  return blankOf(gpu, "f32", shape);
+}
+
+/** Zeros of another type. */
+export function blankOf<T extends DataType>(gpu: Gpu, type: T, shape: Shape): Tensor<T> {
+  const tensor = gpu.zeros(shape, type);
+  blanks.push(tensor);
+  return tensor;
+}
+
+/** Frees all blank tensors. */
+export function disposeBlanks(): void {
+  for (const tensor of blanks) tensor.dispose();
+  blanks.length = 0;
 }

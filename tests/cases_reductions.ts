@@ -16,6 +16,7 @@ import * as reductions from "../src/reference/reductions.ts";
 import { type Shape, sizeOf } from "../src/shape.ts";
 import {
   blank,
+  blankOf,
   type Case,
   dimension,
   type Expected,
@@ -169,13 +170,13 @@ const matching: Row = {
       what: "outputs that are no matrix",
       error: ShapeError,
       message: /^matches: expected outputs \[n, c\], got \[4\]/,
-      call: (gpu) => matches(gpu, blank(gpu, 4), gpu.zeros([4], "u32")),
+      call: (gpu) => matches(gpu, blank(gpu, 4), blankOf(gpu, "u32", [4])),
     },
     {
       what: "labels of another length",
       error: ShapeError,
       message: /^matches: targets: expected shape \[2\], got \[3\]/,
-      call: (gpu) => matches(gpu, blank(gpu, 2, 5), gpu.zeros([3], "u32")),
+      call: (gpu) => matches(gpu, blank(gpu, 2, 5), blankOf(gpu, "u32", [3])),
     },
   ],
 };
@@ -186,8 +187,9 @@ function expectRecord(values: readonly Input[], record: Input, slot: number): Ex
   const bounds = new Float64Array(expected.length);
   values.forEach((input, j) => {
     const at = slot * values.length + j;
-    const total = reductions.sum(along(reference(input), undefined)[0], 0).data[0]!;
-    const magnitude = input.values.reduce((sum, value) => sum + Math.abs(value), 0);
+    const [flat] = along(reference(input), undefined);
+    const total = reductions.sum(flat, 0).data[0]!;
+    const magnitude = reductions.sum(mapValues(flat, Math.abs), 0).data[0]!;
     expected[at] = total;
     bounds[at] = (input.values.length / 64 + 8) * UNIT * magnitude + TINY;
   });

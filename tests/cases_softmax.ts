@@ -21,6 +21,7 @@ import * as rows from "../src/reference/softmax.ts";
 import type { Shape } from "../src/shape.ts";
 import {
   blank,
+  blankOf,
   type Case,
   dimension,
   type Expected,
@@ -150,10 +151,7 @@ const softmaxRows: Row[] = [false, true].flatMap((logarithm): Row[] => {
           what: "a row that is too long",
           error: ShapeError,
           message: new RegExp(`^${name}: a row may have 1280000 columns, got 1280001`),
-          call: (gpu) => {
-            using x = blank(gpu, 1, 1_280_001);
-            forward(gpu, x);
-          },
+          call: (gpu) => forward(gpu, blank(gpu, 1, 1_280_001)),
         },
       ],
     },
@@ -349,7 +347,7 @@ const lossRows: Row[] = (Object.keys({
       what: "targets of bytes",
       error: ShapeError,
       message: new RegExp(`^${name}: .*got \\[2, 3\\] \\(u8\\)`),
-      call: (gpu) => LOSSES[name](gpu, blank(gpu, 2, 3), gpu.zeros([2, 3], "u8"), {}),
+      call: (gpu) => LOSSES[name](gpu, blank(gpu, 2, 3), blankOf(gpu, "u8", [2, 3]), {}),
     },
     {
       what: "no columns",
@@ -362,7 +360,7 @@ const lossRows: Row[] = (Object.keys({
       error: ShapeError,
       message: new RegExp(`^${name}: labels need outputs of shape \\[n, 1\\], got \\[2, 3\\]`),
       call: (gpu: Parameters<typeof blank>[0]) =>
-        LOSSES[name](gpu, blank(gpu, 2, 3), gpu.zeros([2], "u32"), {}),
+        LOSSES[name](gpu, blank(gpu, 2, 3), blankOf(gpu, "u32", [2]), {}),
     }]),
   ],
 }));

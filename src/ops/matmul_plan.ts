@@ -58,7 +58,7 @@ interface Candidate {
  * Register tiles on lavapipe with two cores, GFLOP/s at 512³ through `matmul`; measured with
  * `deno bench bench/matmul_tiles_bench.ts`. Eight invocations are one SIMD group of it.
  */
-const SOFTWARE_TILES: readonly Candidate[] = [
+export const SOFTWARE_TILES: readonly Candidate[] = [
   { tile: { rowGroups: 1, columnGroups: 1, lanesM: 1, lanesN: 8 }, speed: 14 },
   { tile: { rowGroups: 1, columnGroups: 1, lanesM: 2, lanesN: 4 }, speed: 14 },
   { tile: { rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8 }, speed: 18 },
@@ -68,7 +68,7 @@ const SOFTWARE_TILES: readonly Candidate[] = [
 ];
 
 /** Block tiles for cards: 128×128, 64×64 and 32×32, in the order of their arithmetic per load. */
-const CARD_TILES: readonly Candidate[] = [
+export const CARD_TILES: readonly Candidate[] = [
   { tile: { rowGroups: 1, columnGroups: 1, lanesM: 8, lanesN: 8 }, speed: 40, depth: 16 },
   { tile: { rowGroups: 2, columnGroups: 2, lanesM: 8, lanesN: 8 }, speed: 80, depth: 16 },
   { tile: { rowGroups: 2, columnGroups: 2, lanesM: 16, lanesN: 16 }, speed: 100, depth: 8 },

@@ -88,12 +88,13 @@ export function dropout(
 ): Tensor {
   const { rate } = options;
   checkNumber(rate, "dropout: rate", { min: 0, max: 1 - 2 ** -24 });
+  const selected = key(options, "dropout");
   const y = recorder.empty(x.shape);
   recorder.dispatch({
     label: `dropout ${formatShape(x.shape)}`,
     kernel: DROPOUT.variant(),
     tensors: { x, y },
-    uniforms: { length: x.size, ...key(options, "dropout"), rate, scale: 1 / (1 - rate) },
+    uniforms: { length: x.size, ...selected, rate, scale: 1 / (1 - rate) },
     workgroups: workgroupsFor(Math.ceil(x.size / 2)),
     flops: x.size,
   });
@@ -109,12 +110,13 @@ function fill(
   scale: number,
 ): Tensor {
   const length = sizeOf(shape);
+  const selected = key(options, distribution);
   const y = recorder.empty(shape);
   recorder.dispatch({
     label: `${distribution} ${formatShape(shape)}`,
     kernel: FILL.variant({ DISTRIBUTION: distribution }),
     tensors: { y },
-    uniforms: { length, ...key(options, distribution), offset, scale },
+    uniforms: { length, ...selected, offset, scale },
     workgroups: workgroupsFor(Math.ceil(length / 2)),
   });
   return y;

@@ -1,0 +1,4 @@
+import { registerBenchmarks } from "./suite.ts";
+import { listWorkloads } from "./workloads.ts";
+
+await registerBenchmarks(listWorkloads().filter(({ suite }) => suite === "matmul"));

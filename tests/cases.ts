@@ -1,0 +1,35 @@
+/**
+ * The table of operations: one row each, from which the oracle, gradient, NaN, determinism, leak and error
+ * tests follow. A new operation or layer gets a row here.
+ *
+ * A row draws inputs of random shape, calls the GPU and the float64 reference, and derives how far each element
+ * may be off. Bounds are never tuned: sums follow (K + c) · 2⁻²⁴ · Σ|a||b| with the c of the kernel's header,
+ * elementwise functions the headers or the accuracy that WGSL promises (`rounding.ts`).
+ *
+ * @module
+ */
+
+import type { Row } from "./case.ts";
+import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
+import { MATMUL_ROWS } from "./cases_matmul.ts";
+import { RANDOM_ROWS } from "./cases_random.ts";
+import { REDUCTION_ROWS } from "./cases_reductions.ts";
+import { SOFTMAX_ROWS } from "./cases_softmax.ts";
+import { UPDATE_ROWS } from "./cases_updates.ts";
+
+/** All rows. */
+export const ROWS: readonly Row[] = [
+  ...ELEMENTWISE_ROWS,
+  ...REDUCTION_ROWS,
+  ...SOFTMAX_ROWS,
+  ...RANDOM_ROWS,
+  ...UPDATE_ROWS,
+  ...MATMUL_ROWS,
+];
+
+/** The row of a name. */
+export function rowNamed(name: string): Row {
+  const row = ROWS.find((candidate) => candidate.name === name);
+  if (row === undefined) throw new Error(`There is no row "${name}"`);
+  return row;
+}

@@ -1,0 +1,83 @@
+/**
+ * Values that are no numbers, or too large: NaN never disappears, and losses are finite where they can be.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { softmaxCrossEntropy } from "../src/ops/losses.ts";
+import { logSoftmax, softmax } from "../src/ops/softmax.ts";
+import { Random } from "../src/random.ts";
+import { ROWS } from "./cases.ts";
+import { openGpu, withSeed } from "./gpu.ts";
+import { drawCases, findFaults, withNaN } from "./oracle.ts";
+
+/** Cases of each row that get a NaN. */
+const COUNT = 24;
+
+for (const row of ROWS) {
+  Deno.test(`${row.name}: a NaN reaches every output that it should, and no other`, (t) =>
+    withSeed(async (seed) => {
+      const random = new Random(seed >>> 0, 1);
+      const cases = drawCases(row, seed, COUNT).flatMap((each) => withNaN(each, random) ?? []);
+      if (row.name.startsWith("random")) return assertEquals(cases.length, 0, t.name);
+      assert(cases.length > 0);
+      const gpu = await openGpu();
+      const software = await findFaults(gpu, cases.filter((_, i) => i % 2 === 0));
+      const card = await findFaults(gpu, cases.filter((_, i) => i % 2 === 1), { card: true });
+      assertEquals([...software.faults, ...card.faults].slice(0, 10), []);
+    }));
+}
+
+Deno.test("softmaxCrossEntropy is finite and right for logits of ±1e4", async () => {
+  const gpu = await openGpu();
+  const logits = gpu.tensor(
+    new Float32Array([1e4, -1e4, 0, -1e4, 1e4, 1e4, -1e4, -1e4, -1e4, 1e4, 1e4, 1e4]),
+    [4, 3],
+  );
+  const labels = gpu.tensor(new Uint32Array([0, 0, 2, 1]));
+  const distributions = gpu.tensor(
+    new Float32Array([1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0]),
+    [4, 3],
+  );
+  const third = Math.log(3);
+  for (const targets of [labels, distributions]) {
+    const { losses, gradient } = softmaxCrossEntropy(gpu, logits, targets);
+    const [loss, slope] = await Promise.all([losses.read(), gradient!.read()]);
+    const expected = [0, 2e4 + Math.LN2, third, third];
+    expected.forEach((value, i) => assert(Math.abs(loss[i]! - value) <= 2e4 * 2 ** -23, `${loss}`));
+    assert(slope.every((value) => Math.abs(value) <= 0.25), `${slope}`);
+    assert(Math.abs(slope[3]! - -0.25) < 1e-6 && Math.abs(slope[4]! - 0.125) < 1e-6, `${slope}`);
+    for (const tensor of [losses, gradient!, targets]) tensor.dispose();
+  }
+  logits.dispose();
+});
+
+Deno.test("softmax and logSoftmax: infinities as the formula has them", async () => {
+  const gpu = await openGpu();
+  const infinite = Infinity;
+  using x = gpu.tensor(
+    new Float32Array([-infinite, 0, infinite, 0, -infinite, -infinite]),
+    [3, 2],
+  );
+  using y = softmax(gpu, x);
+  using z = logSoftmax(gpu, x);
+  const [p, logP] = await Promise.all([y.read(), z.read()]);
+  assertEquals([...p.subarray(0, 2)], [0, 1]);
+  assertEquals([...logP.subarray(0, 2)], [-infinite, 0]);
+  for (const row of [p, logP]) assert(row.subarray(2).every(Number.isNaN), `${row}`);
+});
+
+Deno.test("softmaxCrossEntropy: a label out of range gives a NaN loss, its neighbours stay", async () => {
+  const gpu = await openGpu();
+  for (const columns of [3, 700]) { // a row by one lane, and by several
+    const labels = gpu.tensor(new Uint32Array([0, columns, 1, 0xffffffff, columns - 1]));
+    const logits = gpu.zeros([5, columns]);
+    const { losses, gradient } = softmaxCrossEntropy(gpu, logits, labels, { gradient: false });
+    const values = await losses.read();
+    assertEquals([...values].map(Number.isNaN), [false, true, false, true, false]);
+    assert(Math.abs(values[4]! - Math.log(columns)) < 1e-5);
+    assertEquals(gradient, undefined);
+    for (const tensor of [labels, logits, losses]) tensor.dispose();
+  }
+});

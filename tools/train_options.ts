@@ -1,0 +1,259 @@
+/**
+ * The command line of `deno task train`: one table makes the parser, the checks, the help and the suggestions.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { ACTIVATION_NAMES, OptionError } from "../mod.ts";
+import { checkNumber, checkOneOf } from "../src/options.ts";
+import { MODELS, SCHEDULES } from "./train_models.ts";
+
+/** An option: how its text becomes a value, and what the help says. */
+interface Option<T> {
+  /** What stands for the value in the help; empty for a switch. */
+  readonly value: string;
+  readonly help: string;
+  /** The text that stands for the value when the option is not given. */
+  readonly default?: string;
+  /** @throws {OptionError} naming the option and what is expected. */
+  readonly parse: (text: string, option: string) => T;
+}
+
+const SEEDS = 2 ** 32;
+
+const OPTIONS = {
+  model: choice(Object.keys(MODELS) as (keyof typeof MODELS)[], "mlp", "Network"),
+  hidden: {
+    value: "N,N,…",
+    default: "128",
+    help: "Units of each hidden layer",
+    parse: parseHidden,
+  },
+  activation: choice(ACTIVATION_NAMES, "relu", "Of the hidden layers"),
+  dropout: number("P", "0", { min: 0, max: 0.99 }, "Share of hidden units left out in a step"),
+  data: path("Folder of the four MNIST files, gzipped or not"),
+  offline: flag("Do not download MNIST"),
+  "train-size": whole("N", undefined, 1, "Train on the first N images; default all"),
+  "test-size": whole("N", undefined, 1, "Test with the first N images; default all"),
+  epochs: whole("N", "5", 1, "Passes over the training images"),
+  "batch-size": whole("N", "128", 1, "Images of a training step"),
+  "learning-rate": number("RATE", "0.1", { min: 0, exclusiveMin: true }, "Size of the steps"),
+  schedule: choice(
+    Object.keys(SCHEDULES) as (keyof typeof SCHEDULES)[],
+    "constant",
+    "How the rate falls",
+  ),
+  "warm-up": whole("STEPS", "0", 0, "Steps in which the rate first rises"),
+  momentum: number("M", "0.9", { min: 0, max: 0.9999 }, "Share of the last step that is kept"),
+  nesterov: flag("Momentum with Nesterov's look-ahead"),
+  "weight-decay": number("W", "0", { min: 0 }, "Pull of all parameters towards 0"),
+  "clip-norm": number(
+    "NORM",
+    undefined,
+    { min: 0, exclusiveMin: true },
+    "Largest norm of the gradients; default any",
+  ),
+  seed: whole("SEED", "7", 0, "Of all randomness; the same seed, the same result", SEEDS - 1),
+  out: path("Folder for the results; default runs/MODEL-DATE-TIME"),
+  help: flag("Show this"),
+} satisfies Record<string, Option<unknown>>;
+
+type Name = keyof typeof OPTIONS;
+
+/** The options by their names on the command line. */
+export type TrainOptions = {
+  readonly [N in Name]: ReturnType<(typeof OPTIONS)[N]["parse"]>;
+};
+
+/** The groups of the help. */
+const GROUPS: readonly (readonly [heading: string, names: readonly Name[]])[] = [
+  ["Network", ["model", "hidden", "activation", "dropout"]],
+  ["Data", ["data", "offline", "train-size", "test-size"]],
+  ["Training", [
+    "epochs",
+    "batch-size",
+    "learning-rate",
+    "schedule",
+    "warm-up",
+    "momentum",
+    "nesterov",
+    "weight-decay",
+    "clip-norm",
+    "seed",
+  ]],
+  ["Other", ["out", "help"]],
+];
+
+/**
+ * Reads a command line.
+ *
+ * @throws {OptionError} naming the option that is unknown or has a wrong value.
+ */
+export function parseOptions(args: readonly string[]): TrainOptions {
+  const names = Object.keys(OPTIONS) as Name[];
+  const isFlag = (name: Name) => OPTIONS[name].value === "";
+  const unknown: string[] = [];
+  const given: Record<string, unknown> = parseArgs(joinNegative(args), {
+    string: names.filter((name) => !isFlag(name)),
+    boolean: names.filter(isFlag),
+    alias: { help: "h" },
+    unknown: (arg: string) => unknown.push(arg) < 0,
+  });
+  if (given["help"] !== true) rejectUnknown([...unknown, ...(given["_"] as unknown[])].map(String));
+  for (const arg of args) {
+    const [, name, value] = /^--([^=]+)=(.*)$/s.exec(arg) ?? [];
+    if (name !== undefined && isFlag(name as Name)) {
+      throw new OptionError(`--${name}: expected no value, got "${value}"`);
+    }
+  }
+  const options = Object.fromEntries(names.map((name) => {
+    const { default: fallback, parse } = OPTIONS[name];
+    const text = given[name] === undefined ? fallback : String(given[name]);
+    if (text === "") {
+      throw new OptionError(`--${name}: expected a value (${OPTIONS[name].value}), got none`);
+    }
+    return [name, text === undefined ? undefined : parse(text, `--${name}`)];
+  })) as unknown as TrainOptions;
+  checkTogether(options, (name) => given[name] !== undefined);
+  return options;
+}
+
+/** Options that do not fit together. */
+function checkTogether(options: TrainOptions, isGiven: (name: Name) => boolean): void {
+  const own: readonly string[] = MODELS[options.model].options;
+  const foreign = (["hidden", "activation", "dropout"] as const)
+    .find((name) => isGiven(name) && !own.includes(name));
+  if (foreign !== undefined) {
+    throw new OptionError(`--${foreign}: expected none with --model ${options.model}, got one`);
+  }
+  if (options.nesterov && options.momentum === 0) {
+    throw new OptionError("--nesterov: expected a --momentum above 0, got 0");
+  }
+}
+
+/** What `--help` prints. */
+export function helpText(): string {
+  const lines = GROUPS.flatMap(([heading, names]) => [
+    "",
+    heading,
+    ...names.map((name) => {
+      const { value, help, default: fallback }: Option<unknown> = OPTIONS[name];
+      const left = `  ${name === "help" ? "-h, " : ""}--${name}${value && ` ${value}`}`;
+      return left.padEnd(26) + help +
+        (value === "" || fallback === undefined ? "" : `; default ${fallback}`);
+    }),
+  ]);
+  return `Trains a network to read digits, and saves it.
+
+  deno task train [option …]
+${lines.join("\n")}
+
+The networks: ${Object.entries(MODELS).map(([name, { about }]) => `${name} (${about})`).join(", ")}.
+The activations: ${ACTIVATION_NAMES.join(", ")}.
+
+The learning rate stays as it is (constant), falls to 0 (cosine), to a hundredth (exponential), to
+a tenth (inverse-time) by the end, or to a tenth after each third of the training (step).
+
+Without --data, MNIST comes from the cache folder, where the first run puts it (11 MB). If it can
+neither be found nor downloaded, the network is trained on drawn digits instead.
+
+Ctrl-C stops after the step in hand and saves; a second Ctrl-C quits at once.`;
+}
+
+function rejectUnknown(unknown: readonly string[]): void {
+  const first = unknown[0];
+  if (first === undefined) return;
+  if (!first.startsWith("-")) {
+    throw new OptionError(`Expected options only, which begin with --, got "${first}"`);
+  }
+  const name = first.replace(/^-+/, "").replace(/=.*$/s, "");
+  const nearest = Object.keys(OPTIONS)
+    .map((known) => ({ known, distance: distance(name, known) }))
+    .sort((a, b) => a.distance - b.distance)[0]!;
+  const suggestion = nearest.distance <= Math.max(2, name.length / 2)
+    ? `; did you mean --${nearest.known}?`
+    : "";
+  throw new OptionError(`Unknown option ${first.replace(/=.*$/s, "")}${suggestion}`);
+}
+
+/** `--epochs -1` as `--epochs=-1`, so that the number is seen as the value that it is meant to be. */
+function joinNegative(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    if (/^-[\d.]/.test(arg) && /^--[^=]+$/.test(joined.at(-1) ?? "")) {
+      joined.push(`${joined.pop()}=${arg}`);
+    } else joined.push(arg);
+  }
+  return joined;
+}
+
+/** How far a name is from an option's, whose beginning (`batch`) or initials (`lr`) are close to it. */
+function distance(name: string, known: string): number {
+  const initials = known.split("-").map((word) => word[0]).join("");
+  return known.startsWith(name) || initials === name ? 1 : editDistance(name, known);
+}
+
+/** Insertions, deletions and replacements that turn one text into the other (Levenshtein, 1965). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replace = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, replace));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+function choice<T extends string>(names: readonly T[], fallback: T, help: string): Option<T> {
+  const parse = (text: string, option: string) => {
+    checkOneOf(text, option, names);
+    return text;
+  };
+  return { value: "NAME", default: fallback, help, parse };
+}
+
+function number<D extends string | undefined>(
+  value: string,
+  fallback: D,
+  range: { min?: number; max?: number; integer?: boolean; exclusiveMin?: boolean },
+  help: string,
+): Option<number | (D extends string ? never : undefined)> {
+  const parse = (text: string, option: string) => parseNumber(text, option, range);
+  return { value, help, parse, ...(fallback === undefined ? {} : { default: fallback }) };
+}
+
+function whole<D extends string | undefined>(
+  value: string,
+  fallback: D,
+  min: number,
+  help: string,
+  max: number = Infinity,
+): Option<number | (D extends string ? never : undefined)> {
+  return number(value, fallback, { min, max, integer: true }, help);
+}
+
+function path(help: string): Option<string | undefined> {
+  return { value: "DIR", help, parse: (text) => text };
+}
+
+function flag(help: string): Option<boolean> {
+  return { value: "", default: "false", help, parse: (text) => text === "true" };
+}
+
+function parseHidden(text: string, option: string): readonly number[] {
+  return text.split(",").map((part) => parseNumber(part, option, { min: 1, integer: true }));
+}
+
+function parseNumber(
+  text: string,
+  option: string,
+  range: { min?: number; max?: number; integer?: boolean; exclusiveMin?: boolean },
+): number {
+  const value = text.trim() === "" ? NaN : Number(text);
+  checkNumber(Number.isNaN(value) ? text : value, option, range);
+  return value;
+}

@@ -1,0 +1,146 @@
+/**
+ * The images that `deno task train` trains on: a folder of the user's, MNIST from the cache or the network, or drawn digits.
+ *
+ * @module
+ */
+
+import {
+  type Dataset,
+  downloadMnist,
+  type DownloadProgress,
+  FormatError,
+  generateDigits,
+  loadMnist,
+  OptionError,
+  StrataError,
+} from "../mod.ts";
+import { checkNumber } from "../src/options.ts";
+
+/** The options that choose the data. */
+export interface DataOptions {
+  readonly data: string | undefined;
+  readonly offline: boolean;
+  readonly "train-size": number | undefined;
+  readonly "test-size": number | undefined;
+}
+
+/** What is told while the data is fetched. */
+export interface DataListener {
+  /** Something worth a line of its own. */
+  line(text: string): void;
+  /** How far the download is. */
+  download(progress: DownloadProgress): void;
+}
+
+/** Images to train on and to test with. */
+export interface TrainingData {
+  readonly train: Dataset;
+  readonly test: Dataset;
+  /** What they are and where they come from: `MNIST from data/mnist`. */
+  readonly name: string;
+}
+
+/** Images that are drawn where MNIST cannot be had, and the seeds that they are drawn with. */
+const DRAWN = { train: { count: 20_000, seed: 1 }, test: { count: 4_000, seed: 2 } };
+/** Milliseconds of silence after which a mirror counts as out of reach. */
+const STALL_TIMEOUT = 15_000;
+
+/**
+ * Chooses and loads the data.
+ *
+ * @param signal Stops a download; the promise rejects with its reason.
+ * @throws {OptionError} if a folder or size was asked for that there is not; {@linkcode FormatError} if a file of the user's
+ * is malformed.
+ */
+export async function loadTrainingData(
+  options: DataOptions,
+  listener: DataListener,
+  signal: AbortSignal,
+): Promise<TrainingData> {
+  if (options.data !== undefined) {
+    const sets = await loadFolder(options.data);
+    return cut({ ...sets, name: `MNIST files in ${options.data}` }, options);
+  }
+  const found = await findMnist(options, listener, signal);
+  return found === undefined ? drawDigits(options) : cut(found, options);
+}
+
+async function loadFolder(folder: string): Promise<{ train: Dataset; test: Dataset }> {
+  const isFolder = await Deno.stat(folder).then((info) => info.isDirectory, () => undefined);
+  if (isFolder !== true) {
+    const what = isFolder === false ? "is no folder" : "does not exist";
+    throw new OptionError(
+      `--data: expected a folder with the four files of MNIST, got "${folder}", which ${what}`,
+    );
+  }
+  try {
+    return { train: await loadMnist(folder, "train"), test: await loadMnist(folder, "test") };
+  } catch (error) {
+    if (!(error instanceof StrataError) || error instanceof FormatError) throw error;
+    throw new OptionError(
+      `--data: expected a folder with the four files of MNIST, got "${folder}": ${error.message}`,
+    );
+  }
+}
+
+/** MNIST from the cache, or downloaded into it; undefined, having said why, if neither is possible. */
+async function findMnist(
+  { offline }: DataOptions,
+  listener: DataListener,
+  signal: AbortSignal,
+): Promise<TrainingData | undefined> {
+  const folder = cacheFolder();
+  const load = async (): Promise<TrainingData> => ({
+    train: await loadMnist(folder, "train"),
+    test: await loadMnist(folder, "test"),
+    name: `MNIST from ${folder}`,
+  });
+  // The download put whole and checked files there, so they need not be checked again.
+  const cached = await load().catch(() => undefined);
+  if (cached !== undefined) return cached;
+  const instead = `Training on drawn digits instead; --data DIR takes MNIST from a folder.`;
+  if (offline) {
+    listener.line(`No MNIST in ${folder}, and --offline forbids to download it. ${instead}`);
+    return undefined;
+  }
+  try {
+    listener.line(`Downloading MNIST (11 MB) into ${folder}`);
+    await downloadMnist(folder, {
+      onProgress: (progress) => listener.download(progress),
+      signal,
+      stallTimeout: STALL_TIMEOUT,
+    });
+    return await load();
+  } catch (error) {
+    signal.throwIfAborted();
+    listener.line(`${error instanceof Error ? error.message : error}`);
+    listener.line(`No network, it seems. ${instead}`);
+    return undefined;
+  }
+}
+
+function drawDigits(options: DataOptions): TrainingData {
+  const draw = (split: "train" | "test") =>
+    generateDigits({ ...DRAWN[split], count: options[`${split}-size`] ?? DRAWN[split].count });
+  return { train: draw("train"), test: draw("test"), name: "drawn digits, not MNIST" };
+}
+
+/** The first images of each set, as many as were asked for. */
+function cut({ train, test, name }: TrainingData, options: DataOptions): TrainingData {
+  const first = (set: Dataset, option: "train-size" | "test-size") => {
+    if (set.length === 0) throw new OptionError(`Expected images in the ${name}, got none`);
+    const count = options[option] ?? set.length;
+    checkNumber(count, `--${option}`, { min: 1, max: set.length, integer: true });
+    return set.slice(0, count);
+  };
+  return { train: first(train, "train-size"), test: first(test, "test-size"), name };
+}
+
+/** Where downloads are kept for all projects of the user. */
+function cacheFolder(): string {
+  const get = (name: string) => Deno.env.get(name) || undefined;
+  const home = get("HOME") ?? get("USERPROFILE");
+  const cache = Deno.build.os === "windows" ? get("LOCALAPPDATA") : get("XDG_CACHE_HOME");
+  // Without a home, the checkout's own cache, which git ignores.
+  return `${cache ?? (home === undefined ? ".cache" : `${home}/.cache`)}/strata/mnist`;
+}
