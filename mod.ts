@@ -21,6 +21,14 @@
 
 export * from "./src/errors.ts";
 export type { Shape } from "./src/shape.ts";
+export type { ConvolutionGeometry, WindowGeometry } from "./src/convolution_shape.ts";
+export type {
+  ConvolutionOptions,
+  FilterOptions,
+  Padding,
+  PerDimension,
+  PoolOptions,
+} from "./src/window_options.ts";
 export { permute, Random, threefry } from "./src/random.ts";
 
 export type { CompiledKernel } from "./src/gpu/compile.ts";
@@ -42,17 +50,34 @@ export { type ArrayOf, type DataType, Tensor } from "./src/gpu/tensor.ts";
 
 export { ACTIVATION_NAMES, type ActivationName } from "./src/ops/activation_source.ts";
 export * from "./src/ops/activations.ts";
+export {
+  conv1d,
+  conv1dInputGradient,
+  conv1dWeightGradient,
+  conv2d,
+  conv2dInputGradient,
+  conv2dWeightGradient,
+  conv3d,
+  conv3dInputGradient,
+  conv3dWeightGradient,
+  type ConvolveOptions,
+  type InputGradientOptions,
+  type WeightGradientOptions,
+  type WeightGradients,
+} from "./src/ops/convolution.ts";
 export * from "./src/ops/elementwise.ts";
 export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
 export * from "./src/ops/losses.ts";
 export { matmul, type MatmulOptions } from "./src/ops/matmul.ts";
 export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
+export * from "./src/ops/pooling.ts";
 export * from "./src/ops/random.ts";
 export * from "./src/ops/reductions.ts";
 export * from "./src/ops/softmax.ts";
 export { matches } from "./src/ops/statistics.ts";
 
 export * from "./src/layers/activations.ts";
+export * from "./src/layers/convolution.ts";
 export { Dense, type DenseOptions } from "./src/layers/dense.ts";
 export { Dropout } from "./src/layers/dropout.ts";
 export { Flatten } from "./src/layers/flatten.ts";
@@ -70,6 +95,7 @@ export {
   zeros,
 } from "./src/layers/initializers.ts";
 export type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./src/layers/layer.ts";
+export * from "./src/layers/pooling.ts";
 export type { LossFunction, LossName } from "./src/losses/losses.ts";
 export type { Optimizer, UpdateTensors } from "./src/optimizers/optimizer.ts";
 export * from "./src/optimizers/schedules.ts";
@@ -91,7 +117,9 @@ export {
   Dataset,
   type DatasetOptions,
 } from "./src/data/dataset.ts";
+export { CIFAR10_CLASSES, type Cifar10Split, loadCifar10, parseCifar10 } from "./src/data/cifar.ts";
 export { type DigitOptions, generateDigits } from "./src/data/digits.ts";
+export { writeFileAtomic } from "./src/data/files.ts";
 export { gunzip, type IdxFile, isGzip, parseIdx } from "./src/data/idx.ts";
 export { loadMnist, type MnistSplit, parseMnist } from "./src/data/mnist.ts";
 export {
@@ -106,3 +134,12 @@ export {
   type SafeTensors,
   type SafeTensorType,
 } from "./src/data/safetensors.ts";
+
+export { ConfusionMatrix, formatConfusionMatrix } from "./src/report/confusion_matrix.ts";
+export {
+  formatDuration,
+  formatLoss,
+  formatProgress,
+  type ProgressOptions,
+} from "./src/report/progress_bar.ts";
+export { formatTable, type TableCell, type TableColumn } from "./src/text_table.ts";

@@ -38,6 +38,8 @@ export interface Timing {
 const WAIT_MILLISECONDS = 11;
 /** A batch that is long enough for an estimate. */
 const ESTIMATE_MILLISECONDS = 60;
+/** Of which {@linkcode measureSubmit} takes the median. */
+const SUBMISSIONS = 20;
 
 /** Milliseconds of the wall clock from the first submit until all repetitions are done. */
 export async function timeBatch(workload: PreparedWorkload, repetitions: number): Promise<number> {
@@ -82,26 +84,25 @@ export async function measure(
   };
 }
 
-/** CPU time of submissions, in microseconds for one. */
+/** CPU time of a submission, in microseconds. */
 export interface SubmitTiming {
   readonly median: number;
   readonly minimum: number;
 }
 
 /**
- * What the CPU spends on encoding and submitting a repetition. The GPU is idle when a burst begins; on a software adapter
- * it shares the CPU with the burst, so that the minimum is the better estimate there.
+ * What the CPU spends on encoding and submitting one repetition while the GPU is idle. A second submission would measure the
+ * first one's work where a queue takes only one at a time, as software adapters do.
  */
 export async function measureSubmit(workload: PreparedWorkload): Promise<SubmitTiming> {
-  const burst = 20;
   const times: number[] = [];
-  await timeBatch(workload, burst);
-  for (let i = 0; i < 15; i++) {
-    const start = performance.now();
-    workload.run(burst);
-    times.push(1000 * (performance.now() - start) / burst);
+  for (let i = 0; i < SUBMISSIONS; i++) {
     await workload.wait();
+    const start = performance.now();
+    workload.run(1);
+    times.push(1000 * (performance.now() - start));
   }
+  await workload.wait();
   return { median: median(times), minimum: Math.min(...times) };
 }
 

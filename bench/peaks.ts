@@ -14,12 +14,16 @@ import { type Effort, measure } from "./measure.ts";
 import multiplyAddText from "./multiply_add.wgsl" with { type: "text" };
 import { PreparedOperation } from "./workload.ts";
 
-/** The adapter's peaks, and the kernels that reached them. */
+/** What a kernel reached, FLOP/s or bytes/s. */
+export interface Rate {
+  readonly kernel: string;
+  readonly perSecond: number;
+}
+
+/** The adapter's peaks. */
 export interface Peaks {
-  readonly flopsPerSecond: number;
-  readonly flopsKernel: string;
-  readonly bytesPerSecond: number;
-  readonly bytesKernel: string;
+  readonly flops: Rate;
+  readonly bytes: Rate;
 }
 
 /** How large the kernels of the peaks are. */
@@ -41,14 +45,12 @@ const BANDWIDTH = new KernelFamily("bandwidth", [
 ]);
 
 /** Independent vec4s: too few leave the pipelines idle, too many do not fit in the registers. */
-const CHAINS = [1, 2, 3, 4, 8];
+const CHAINS = [2, 3, 4, 8];
 /** Kinds of traffic, and vec4s of an invocation. */
 const TRAFFIC: readonly (readonly [BandwidthKind, number])[] = [
-  ["copy", 1],
   ["copy", 4],
   ["triad", 1],
   ["triad", 4],
-  ["read", 4],
   ["read", 8],
 ];
 
@@ -70,21 +72,16 @@ export async function measurePeaks(
   for (const [kind, parts] of TRAFFIC) {
     traffic.push(await measureTraffic(gpu, kind, parts, effort, sizes));
   }
-  const [flops, bytes] = [arithmetic, traffic].map((rates) =>
-    rates.reduce((best, rate) => rate.perSecond > best.perSecond ? rate : best)
-  ) as [Rate, Rate];
-  return {
-    flopsPerSecond: flops.perSecond,
-    flopsKernel: flops.kernel,
-    bytesPerSecond: bytes.perSecond,
-    bytesKernel: bytes.kernel,
-  };
+  return { flops: arithmetic.reduce(higher), bytes: traffic.reduce(higher) };
 }
 
-/** What a kernel reached. */
-export interface Rate {
-  readonly kernel: string;
-  readonly perSecond: number;
+/** The higher of two measurements, which on a busy machine is the better one. */
+export function higherPeaks(first: Peaks, second: Peaks): Peaks {
+  return { flops: higher(first.flops, second.flops), bytes: higher(first.bytes, second.bytes) };
+}
+
+function higher(first: Rate, second: Rate): Rate {
+  return second.perSecond > first.perSecond ? second : first;
 }
 
 /**

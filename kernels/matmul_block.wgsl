@@ -76,8 +76,10 @@ fn main(
   let lane_n = lane % ${THREADS_N}u;
   let lane_m = lane / ${THREADS_N}u;
   let k_begin = part * u.chunk;
-  // A part beyond the last is uniform over the workgroup: the barriers below stay legal.
   let k_end = min(k_begin + u.chunk, u.k);
+  if (k_begin >= max(u.k, 1u)) {
+    return; // a superfluous workgroup of the fold; all its invocations leave, so the barriers below stay legal
+  }
 
 //# for g in 0..ROW_GROUPS
 //# for r in 0..4

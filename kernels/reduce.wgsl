@@ -1,7 +1,7 @@
 // Reduces a part of the middle dimension of x (outer, length, inner): OPERATION sum | sumOfSquares | max | argmax.
 //
 // y (outer, parts, inner): part p takes the elements p, p + parts, p + 2·parts, … of `length`. The host calls this
-// until one part is left, so a sum has a fixed order whatever the device. 64 invocations a workgroup, one a part.
+// until one part is left, so a sum has a fixed order on a kind of adapter. 64 invocations a workgroup, one a part.
 // sum: y is scaled by `factor` (1/length for a mean, on the last pass). sumOfSquares squares x first.
 // max: NaN if any is NaN. argmax: y holds indices (u32) of the first largest, a NaN being larger than all numbers; on
 // later passes (INDEXED) the candidates are read from `indices` (outer, length, inner) and their values from x, whose

@@ -11,7 +11,11 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 /** Every part of the module: its files or folders, and the parts that these may import besides. */
 const PARTS: Record<string, [files: string, imports: string]> = {
   kernels: ["kernels/", ""],
-  pure: ["src/errors.ts src/shape.ts src/options.ts src/random.ts src/text_table.ts", ""],
+  pure: [
+    "src/errors.ts src/shape.ts src/options.ts src/random.ts src/text_table.ts " +
+    "src/window_options.ts src/convolution_shape.ts",
+    "",
+  ],
   reference: ["src/reference/", "pure"],
   data: ["src/data/", "pure"],
   gpu: ["src/gpu/", "pure kernels"],

@@ -136,7 +136,10 @@ export function floats(random: Random, shape: Shape, deviation = 1): Input<Float
 
 /** Whole numbers below a limit. */
 export function wholes(random: Random, shape: Shape, limit: number): Input<Uint32Array> {
-  return { shape, values: Uint32Array.from({ length: sizeOf(shape) }, () => random.integer(limit)) };
+  return {
+    shape,
+    values: Uint32Array.from({ length: sizeOf(shape) }, () => random.integer(limit)),
+  };
 }
 
 /** Bytes. */

@@ -10,7 +10,10 @@
  */
 
 import type { Row } from "./case.ts";
+import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
+import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
+import { LOSS_ROWS } from "./cases_losses.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { RANDOM_ROWS } from "./cases_random.ts";
 import { REDUCTION_ROWS } from "./cases_reductions.ts";
@@ -22,9 +25,12 @@ export const ROWS: readonly Row[] = [
   ...ELEMENTWISE_ROWS,
   ...REDUCTION_ROWS,
   ...SOFTMAX_ROWS,
+  ...LOSS_ROWS,
   ...RANDOM_ROWS,
   ...UPDATE_ROWS,
   ...MATMUL_ROWS,
+  ...DENSE_ROWS,
+  ...CONVOLUTION_ROWS,
 ];
 
 /** The row of a name. */

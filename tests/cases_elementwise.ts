@@ -155,8 +155,10 @@ function drawGradient(name: ActivationName, random: Random): Case {
     (recorder, tensors) => ({ dx: activationGradient(recorder, name, tensors.saved, tensors.dy) }),
     (inputs) => {
       // A NaN in what was kept stands for a NaN in x.
-      const source = mapValues(reference(x), (value, i) =>
-        Number.isNaN(inputs.saved.values[i]) ? NaN : value);
+      const source = mapValues(
+        reference(x),
+        (value, i) => Number.isNaN(inputs.saved.values[i]) ? NaN : value,
+      );
       const dy = reference(inputs.dy);
       const dx = activations.activationBackward(name, source, dy);
       const bounds = dx.data.map((_, i) =>

@@ -12,9 +12,8 @@ import { ACTIVATION_NAMES, type ActivationName } from "../src/ops/activation_sou
 import { matmul, type MatmulOptions } from "../src/ops/matmul.ts";
 import type { MatmulPlan, MatmulTile } from "../src/ops/matmul_plan.ts";
 import type { Random } from "../src/random.ts";
-import { denseBackward, denseForward } from "../src/reference/dense.ts";
 import * as reference64 from "../src/reference/matmul.ts";
-import { sum } from "../src/reference/reductions.ts";
+import type { Shape } from "../src/shape.ts";
 import {
   blank,
   type Case,
@@ -27,12 +26,11 @@ import {
   reference,
   type Refusal,
   type Row,
+  type TensorsOf,
   within,
 } from "./case.ts";
-import { expectReduction } from "./cases_reductions.ts";
 import { roundedActivation } from "./rounded_activations.ts";
 import { TINY, UNIT } from "./rounding.ts";
-import { sum as sumOp } from "../src/ops/reductions.ts";
 
 /** How the operands lie, and what follows the sum: what a kernel variant depends on besides its tile. */
 interface Variant {
@@ -49,11 +47,16 @@ interface MatmulInputs extends Record<string, Input<Float32Array>> {
   b: Input<Float32Array>;
 }
 
+type MatmulTensors = TensorsOf<MatmulInputs>;
+
 /** Besides k additions: the bias, up to 16 steps of a block's depth beyond k, 4 of the kernels' headers. */
 const EXTRA_ROUNDINGS = 16 + 4;
 
 /** The expected product: (k + c) · 2⁻²⁴ · Σ|a||b|, carried through the activation. */
-export function expectMatmul(inputs: MatmulInputs, options: Omit<Variant, "bias" | "whole">): Expected {
+export function expectMatmul(
+  inputs: MatmulInputs,
+  options: Omit<Variant, "bias" | "whole">,
+): Expected {
   const { transposeA, transposeB, activation } = options;
   const [a, b] = [reference(inputs.a), reference(inputs.b)];
   const bias = inputs.bias === undefined ? {} : { bias: reference(inputs.bias) };
@@ -90,6 +93,10 @@ function describe(variant: Variant, plan: MatmulPlan | undefined): string {
   return `${kind} ${variant.activation}, ${parts}`;
 }
 
+function productShape({ a, b }: MatmulTensors, { transposeA, transposeB }: Variant): Shape {
+  return [a.shape[transposeA ? 1 : 0]!, b.shape[transposeB ? 0 : 1]!];
+}
+
 /** A call of the variant with the given sides; `plan` undefined leaves the choice to the operation. */
 export function matmulCase(
   random: Random,
@@ -114,7 +121,7 @@ export function matmulCase(
         activation,
         ...(tensors.bias === undefined ? {} : { bias: tensors.bias }),
         ...(plan === undefined ? {} : { plan }),
-        ...(given ? { out: recorder.empty([m, n]) } : {}),
+        ...(given ? { out: recorder.empty(productShape(tensors, variant)) } : {}),
       };
       return { c: matmul(recorder, tensors.a, tensors.b, options) };
     },
@@ -180,7 +187,10 @@ function drawTiled(
   family: "register" | "block",
   { depth, ...sizes }: MatmulTile & { depth?: number },
 ): Case {
-  const [rows, columns] = [4 * sizes.rowGroups * sizes.lanesM, 4 * sizes.columnGroups * sizes.lanesN];
+  const [rows, columns] = [
+    4 * sizes.rowGroups * sizes.lanesM,
+    4 * sizes.columnGroups * sizes.lanesN,
+  ];
   const [wholeM, wholeN, wholeK] = variant.whole;
   const m = side(random, rows, wholeM);
   const n = side(random, columns, wholeN);
@@ -203,8 +213,7 @@ const registerRows: Row[] = REGISTER_TILES.map((sizes) => ({
   name: `matmul register ${name(sizes)}`,
   kernels: ["matmul_register.wgsl", ...KERNELS],
   draws: 3 * VARIANTS.length,
-  draw: (random, index) =>
-    drawTiled(random, VARIANTS[index % VARIANTS.length]!, "register", sizes),
+  draw: (random, index) => drawTiled(random, VARIANTS[index % VARIANTS.length]!, "register", sizes),
 }));
 
 const mixedRows: Row[] = (["register", "block"] as const).map((family) => ({
@@ -252,56 +261,17 @@ const defaultRow: Row = {
   draw: (random, index) => {
     const variant = VARIANTS[index % VARIANTS.length]!;
     const [m, n] = variant.whole.map((whole) => side(random, pick(random, [16, 64]), whole));
-    const k = random.integer(3) === 0 ? (variant.whole[2] ? 1024 : 1027) : side(random, 32, variant.whole[2]);
-    return matmulCase(random, { ...variant, bias: false, activation: "linear" }, [m!, n!, k], undefined);
-  },
-};
-
-/** The gradients of a dense layer, as three calls of operations. */
-const denseRow: Row = {
-  name: "dense gradients",
-  kernels: [],
-  draws: 16,
-  draw: (random) => {
-    const [n, inputs, outputs] = [8, 16, 16].map((limit) =>
-      pick(random, [1, 2, 3, limit - 1, limit, limit + 1])
-    ) as [number, number, number];
-    const plan: MatmulPlan = { family: "plain", parts: 1, chunk: 32 };
-    return makeCase(
-      "",
-      {
-        x: floats(random, [n, inputs]),
-        w: floats(random, [outputs, inputs]),
-        dy: floats(random, [n, outputs]),
-      },
-      (recorder, { x, w, dy }) => ({
-        y: matmul(recorder, x, w, { transposeB: true, plan }),
-        dx: matmul(recorder, dy, w, { plan }),
-        dw: matmul(recorder, dy, x, { transposeA: true, plan }),
-        db: sumOp(recorder, dy, { axis: 0 }),
-      }),
-      (given) => {
-        const [x, w, dy] = [reference(given.x), reference(given.w), reference(given.dy)];
-        const { dx, dw, db } = denseBackward(x, w, dy);
-        const options = { transposeA: false, transposeB: false, activation: "linear" } as const;
-        const product = (a: Input<Float32Array>, b: Input<Float32Array>, changes: object) =>
-          expectMatmul({ a, b }, { ...options, ...changes }).bounds!;
-        const y = denseForward(x, w, sum({ shape: [0, outputs], data: new Float64Array() }, 0));
-        return {
-          y: of(y, product(given.x, given.w, { transposeB: true })),
-          dx: of(dx, product(given.dy, given.w, {})),
-          dw: of(dw, product(given.dy, given.x, { transposeA: true })),
-          db: of(db, expectReduction("sum", given.dy, 0).bounds!),
-        };
-      },
+    const k = random.integer(3) === 0
+      ? (variant.whole[2] ? 1024 : 1027)
+      : side(random, 32, variant.whole[2]);
+    return matmulCase(
+      random,
+      { ...variant, bias: false, activation: "linear" },
+      [m!, n!, k],
+      undefined,
     );
   },
 };
-
-const of = (
-  { shape, data }: { shape: readonly number[]; data: Float64Array },
-  bounds: ArrayLike<number>,
-): Expected => ({ shape, values: data, bounds });
 
 function refusals(): Refusal[] {
   return [
@@ -314,7 +284,8 @@ function refusals(): Refusal[] {
     {
       what: "inner dimensions that differ",
       error: ShapeError,
-      message: /op\(a\) is \[2, 3\] and op\(b\) is \[2, 3\]; the inner dimensions 3 and 2 must be equal/,
+      message:
+        /op\(a\) is \[2, 3\] and op\(b\) is \[2, 3\]; the inner dimensions 3 and 2 must be equal/,
       call: (gpu) => matmul(gpu, blank(gpu, 2, 3), blank(gpu, 2, 3)),
     },
     {
@@ -361,5 +332,4 @@ export const MATMUL_ROWS: readonly Row[] = [
   ...mixedRows,
   ...blockRows,
   defaultRow,
-  denseRow,
 ];

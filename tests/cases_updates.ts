@@ -58,8 +58,10 @@ function expectSgd(inputs: SgdInputs, options: Sgd): Record<string, Expected> {
   const velocity = v === undefined ? scale(reference(p), 0) : reference(v);
   const { rate, ...rest } = options;
   const result = sgdStep([reference(p)], [gradient], [velocity], { learningRate: rate, ...rest });
-  const rounded = Array.from(p.values, (value, i) =>
-    roundedSgd(options, [value, dp.values[i]!, factor, v?.values[i]]));
+  const rounded = Array.from(
+    p.values,
+    (value, i) => roundedSgd(options, [value, dp.values[i]!, factor, v?.values[i]]),
+  );
   return {
     p: within(result.parameters[0]!, rounded.map((each) => each.p)),
     ...(v === undefined ? {} : { v: within(result.velocity[0]!, rounded.map((each) => each.v)) }),

@@ -7,6 +7,7 @@
  */
 
 import fixture from "./fixtures/golden_mlp.json" with { type: "json" };
+import { uniform } from "./golden_hash.ts";
 
 /** The configuration of a run, and what PyTorch computed. Losses are means over the batch. */
 export interface GoldenRun {
@@ -97,15 +98,4 @@ export function goldenBatch(
     loss === "sigmoidCrossEntropy" ? (u >= 0.5 ? 1 : 0) : 2 * u - 1
   );
   return { x, y: Float32Array.from(targets) };
-}
-
-/** Numbers on [0, 1), multiples of 2⁻²⁴: a hash of the positions 0 … count − 1. */
-function uniform(seed: number, count: number): Float64Array {
-  return Float64Array.from({ length: count }, (_, i) => {
-    let h = (i + Math.imul(seed, 0x9e3779b9)) >>> 0;
-    h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
-    h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
-    h ^= h >>> 15;
-    return (h >>> 8) * 2 ** -24;
-  });
 }

@@ -5,33 +5,37 @@
  */
 
 import {
-  type EpochRecord,
-  formatConfusionMatrix,
   Gpu,
-  type History,
+  NonFiniteError,
   OptionError,
+  type Schedule,
   Sequential,
   Sgd,
   StrataError,
 } from "../mod.ts";
 import { checkNumber } from "../src/options.ts";
-import { type Display, formatEpoch, openDisplay, percent } from "./train_display.ts";
-import { MODELS, scheduleOf } from "./train_models.ts";
+import { type Display, formatEpoch, openDisplay } from "./train_display.ts";
+import { type ModelChoice, MODELS, scheduleOf } from "./train_models.ts";
 import { helpText, parseOptions, type TrainOptions } from "./train_options.ts";
 import {
-  confusionOf,
-  formatEpochs,
-  formatFacts,
+  checkFolder,
+  confusionTable,
+  describeData,
+  describeTraining,
+  epochTable,
   hashParameters,
-  HISTORY_FILE,
-  MODEL_FILE,
-  ResultsFolder,
+  labelled,
+  type Outcome,
+  outcomeFacts,
+  saveResults,
 } from "./train_results.ts";
-import { loadTrainingData, type TrainingData } from "./training_data.ts";
+import { Stop, StoppedError } from "./train_stop.ts";
+import { loadTrainingData } from "./training_data.ts";
 
-/** Exit codes: the shell's for a program that Ctrl-C ended, and for a wrong command line. */
-const STOPPED = 130;
+/** Exit codes: of a failure, of a wrong command line, and the shell's for a program that Ctrl-C ended. */
+const FAILED = 1;
 const WRONG_USE = 2;
+const STOPPED = 130;
 
 if (import.meta.main) Deno.exitCode = await main(Deno.args);
 
@@ -43,54 +47,116 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(helpText());
       return 0;
     }
-    using stop = new Stop(display);
-    return await run(options, display, stop);
+    return await run(options, display) ? 0 : STOPPED;
   } catch (error) {
     display.end();
-    if (error instanceof Stopped) {
-      display.line("Stopped before the first step; there is nothing to save.");
+    if (error instanceof StoppedError) {
+      console.error(error.message);
       return STOPPED;
     }
-    if (!(error instanceof StrataError)) throw error; // a bug: its stack is wanted
+    if (!isExpected(error)) throw error; // a bug: its stack is wanted
     console.error(error.message);
-    if (!(error instanceof OptionError)) return 1;
+    if (error instanceof NonFiniteError) console.error("Nothing was saved.");
+    if (!(error instanceof OptionError)) return FAILED;
     console.error("deno task train --help lists the options.");
     return WRONG_USE;
   }
 }
 
-async function run(options: TrainOptions, display: Display, stop: Stop): Promise<number> {
-  const begin = performance.now();
+/** Whether an error is explained by its message: what the module or the system refuses. */
+function isExpected(error: unknown): error is Error {
+  return error instanceof StrataError ||
+    Object.values(Deno.errors).some((type) => error instanceof type);
+}
+
+/** Trains and saves. Returns whether it came to its end, instead of being stopped. */
+async function run(options: TrainOptions, display: Display): Promise<boolean> {
   const startedAt = new Date();
+  using stop = new Stop(() => {
+    display.line("Stopping after the step in hand. Ctrl-C once more quits without saving.");
+  });
   await using gpu = await Gpu.open();
   const { name: adapter, software } = gpu.adapter;
-  display.line(formatFacts([["Adapter", software ? `${adapter}, software: the CPU computes` : adapter]]));
+  display.line(
+    labelled("Adapter", [software ? `${adapter}, software: the CPU computes` : adapter]),
+  );
   const data = await loadTrainingData(options, display, stop.signal);
-  display.line(formatFacts([["Data   ", describeData(data)]]));
+  display.line(describeData(data));
+  const folder = options.out ?? defaultFolder(options, startedAt);
+  await checkFolder(folder);
 
-  const { layers } = MODELS[options.model];
+  const choice: ModelChoice = MODELS[options.model];
   const { inputShape } = data.train;
-  using model = new Sequential(layers(options), { gpu, inputShape, seed: options.seed });
-  const stepsPerEpoch = Math.ceil(data.train.length / options["batch-size"]);
-  const trainer = compile(model, options, stepsPerEpoch * options.epochs);
-  await using folder = await ResultsFolder.open(options.out ?? defaultFolder(options, startedAt));
+  using model = new Sequential(choice.layers(options), { gpu, inputShape, seed: options.seed });
+  const steps = Math.ceil(data.train.length / options["batch-size"]);
+  let firstStepAt = NaN;
+  compile(model, options, steps * options.epochs, () => firstStepAt ||= performance.now());
   display.line(`\n${model.summary()}\n`);
-  display.line(`${describeTraining(options, stepsPerEpoch)}\nCtrl-C stops and saves.\n`);
+  display.line(`${describeTraining(options, steps)}\n`);
 
-  display.status("Compiling the kernels …");
-  const fitBegin = performance.now();
+  display.status("Copying the data to the GPU and compiling the kernels …");
+  const fitAt = performance.now();
   const history = await model.fit(data.train, {
     epochs: options.epochs,
     batchSize: options["batch-size"],
     validation: data.test,
     signal: stop.signal,
     onProgress: (progress) => display.progress(progress),
-    onEpoch: (record) => display.line(formatEpoch(record, options.epochs, isCut(record))),
+    onEpoch: (epoch) => {
+      display.line(formatEpoch(epoch, options.epochs, epoch.steps < steps));
+    },
   });
   display.end();
-  stop.throwIfNothingWasDone(history);
-  const sha256 = await hashParameters(model);
-  const seconds = (performance.now() - begin) / 1000;
-  await folder.save(model, {});
-  return history.stopped ? STOPPED : 0;
+  if (history.epochs.length === 0) stop.signal.throwIfAborted();
+  const outcome: Outcome = {
+    options,
+    adapter: { name: adapter, software },
+    data,
+    parameters: { count: model.parameterCount, sha256: await hashParameters(model) },
+    startedAt,
+    seconds: (Date.now() - startedAt.getTime()) / 1000,
+    preparationSeconds: (firstStepAt - fitAt) / 1000,
+    history,
+  };
+  await saveResults(folder, model, outcome);
+  stop.dispose(); // it is saved: from here on Ctrl-C quits at once
+
+  display.line(`\nResults with ${data.name}\n\n${epochTable(history.epochs)}\n`);
+  if (!history.stopped) display.line(`${await confusionTable(model, data.test)}\n`);
+  display.line(outcomeFacts(outcome, folder));
+  return !history.stopped;
+}
+
+/** Compiles the model; `onStep` is called before each training step. */
+function compile(
+  model: Sequential,
+  options: TrainOptions,
+  steps: number,
+  onStep: () => void,
+): void {
+  const { schedule, momentum, nesterov } = options;
+  const warmUp = options["warm-up"];
+  checkNumber(warmUp, "--warm-up", { min: 0, max: steps - 1, integer: true });
+  const rate = scheduleOf(schedule, options["learning-rate"], steps, warmUp);
+  const learningRate: Schedule = (step) => {
+    onStep();
+    return rate(step);
+  };
+  const clipNorm = options["clip-norm"];
+  const optimizer = new Sgd({
+    learningRate,
+    momentum,
+    nesterov,
+    weightDecay: options["weight-decay"],
+    ...(clipNorm === undefined ? {} : { clipNorm }),
+  });
+  model.compile({ loss: "softmaxCrossEntropy", optimizer, metrics: ["accuracy"] });
+}
+
+/** `runs/mlp-20250131-142501`: the local time, so that the newest is the last. */
+function defaultFolder({ model }: TrainOptions, time: Date): string {
+  const two = (value: number) => `${value}`.padStart(2, "0");
+  const date = [time.getFullYear(), time.getMonth() + 1, time.getDate()].map(two).join("");
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join("");
+  return `runs/${model}-${date}-${clock}`;
 }

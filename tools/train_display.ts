@@ -6,7 +6,8 @@
  * @module
  */
 
-import { type DownloadProgress, type EpochRecord, formatDuration, formatProgress, type Progress } from "../mod.ts";
+import type { DownloadProgress, EpochRecord, Progress } from "../mod.ts";
+import { formatDuration, formatLoss, formatProgress } from "../src/report/progress_bar.ts";
 
 /** What is shown. */
 export interface Display {
@@ -24,22 +25,31 @@ export interface Display {
 
 /** The display that suits the standard output. */
 export function openDisplay(): Display {
-  const terminal = Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb";
-  return terminal ? new TerminalDisplay(!Deno.env.get("NO_COLOR")) : new PlainDisplay();
+  const isTerminal = Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb";
+  if (!isTerminal) return new PlainDisplay();
+  return new TerminalDisplay({ write, columns, color: !Deno.env.get("NO_COLOR") });
+}
+
+/** A terminal. */
+export interface Terminal {
+  write(text: string): void;
+  /** Its width now. */
+  columns(): number;
+  readonly color: boolean;
 }
 
 /** One line, drawn anew in a single write, so that it does not flicker. */
-class TerminalDisplay implements Display {
-  readonly #color: boolean;
+export class TerminalDisplay implements Display {
+  readonly #terminal: Terminal;
   /** The columns that the line on the screen takes, 0 if there is none. */
   #drawn = 0;
 
-  constructor(color: boolean) {
-    this.#color = color;
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
   }
 
   line(text: string): void {
-    this.#write(`${this.#back()}${text}\x1b[K\n`);
+    this.#terminal.write(`${this.#clear()}${text}\n`);
     this.#drawn = 0;
   }
 
@@ -53,40 +63,49 @@ class TerminalDisplay implements Display {
   }
 
   progress(progress: Progress): void {
-    this.#draw(formatProgress(progress, this.#width(), { unit: "images", color: this.#color }));
+    const { color } = this.#terminal;
+    this.#draw(formatProgress(progress, this.#width(), { unit: "images", color }));
   }
 
   end(): void {
-    if (this.#drawn > 0) this.#write(`${this.#back()}\x1b[K`);
+    this.#terminal.write(this.#clear());
     this.#drawn = 0;
   }
 
   #draw(text: string): void {
-    this.#write(`${this.#back()}${text}\x1b[K`);
+    // Written over the old line, whose rest is cleared then: it is never blank in between.
+    this.#terminal.write(
+      `${this.#drawn > this.#terminal.columns() ? this.#clear() : "\r"}${text}\x1b[K`,
+    );
     // deno-lint-ignore no-control-regex
     this.#drawn = text.replace(/\x1b\[\d*m/g, "").length;
   }
 
-  /** Moves to where the line on the screen begins, which may have been wrapped since by a narrower window. */
-  #back(): string {
-    const rows = Math.floor(Math.max(0, this.#drawn - 1) / (this.#width() + 1));
-    return rows > 0 ? `\r\x1b[${rows}A\x1b[J` : "\r";
+  /** Clears the line on the screen, which a window made narrower since may have wrapped. */
+  #clear(): string {
+    if (this.#drawn === 0) return "";
+    const rows = Math.ceil(this.#drawn / this.#terminal.columns());
+    return rows > 1 ? `\r\x1b[${rows - 1}A\x1b[J` : "\r\x1b[K";
   }
 
-  /** All columns but the last, which some terminals wrap after. */
+  /** Columns that a line may take, such that the cursor stays on it, also after the ^C of an impatient user. */
   #width(): number {
-    try {
-      return Math.max(1, Deno.consoleSize().columns - 1);
-    } catch {
-      return 79;
-    }
+    return this.#terminal.columns() - 3;
   }
+}
 
-  #write(text: string): void {
-    const bytes = new TextEncoder().encode(text);
-    for (let written = 0; written < bytes.length;) {
-      written += Deno.stdout.writeSync(bytes.subarray(written));
-    }
+function columns(): number {
+  try {
+    return Math.max(4, Deno.consoleSize().columns);
+  } catch {
+    return 80;
+  }
+}
+
+function write(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) {
+    written += Deno.stdout.writeSync(bytes.subarray(written));
   }
 }
 
@@ -117,7 +136,7 @@ class PlainDisplay implements Display {
     this.line([
       `epoch ${epoch}/${epochs}`,
       `step ${step}${steps === undefined ? "" : `/${steps}`}`,
-      `loss ${loss.toFixed(4)}`,
+      `loss ${formatLoss(loss)}`,
       ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),
       ...(secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`]),
     ].join("  "));
@@ -133,7 +152,7 @@ export function formatEpoch(record: EpochRecord, epochs: number, stopped: boolea
     test === undefined ? format(train) : `${format(train)}, test ${format(test)}`;
   return [
     `epoch ${epoch}/${epochs}`,
-    `loss ${both(loss, valLoss, (value) => value.toFixed(4))}`,
+    `loss ${both(loss, valLoss, formatLoss)}`,
     ...(accuracy === undefined ? [] : [`accuracy ${both(accuracy, valAccuracy, percent)}`]),
     `${seconds.toFixed(1)} s`,
     ...(stopped ? [`stopped after ${steps} steps`] : []),

@@ -5,23 +5,87 @@
  */
 
 import {
-  ConfusionMatrix,
   type Dataset,
   type EpochRecord,
-  formatTable,
+  type History,
   type Sequential,
   StrataError,
 } from "../mod.ts";
 import { joinPath, writeFileAtomic } from "../src/data/files.ts";
+import { ConfusionMatrix, formatConfusionMatrix } from "../src/report/confusion_matrix.ts";
+import { formatLoss } from "../src/report/progress_bar.ts";
+import { formatTable } from "../src/text_table.ts";
 import { percent } from "./train_display.ts";
+import type { TrainOptions } from "./train_options.ts";
+import type { TrainingData } from "./training_data.ts";
 
 /** The files that a training leaves. */
-export const MODEL_FILE = "model.safetensors";
-/** The options, the epochs and the loss of every step, as JSON. */
-export const HISTORY_FILE = "history.json";
+const MODEL_FILE = "model.safetensors";
+const HISTORY_FILE = "history.json";
+/** Columns of what stands at the left of a fact, with the space after it. */
+const LABEL_WIDTH = 10;
+
+/** A training, done or stopped. */
+export interface Outcome {
+  readonly options: TrainOptions;
+  readonly adapter: { readonly name: string; readonly software: boolean };
+  readonly data: TrainingData;
+  readonly parameters: { readonly count: number; readonly sha256: string };
+  readonly startedAt: Date;
+  /** All of it. */
+  readonly seconds: number;
+  /** Before the first step: data copied to the GPU, kernels compiled, programs recorded. */
+  readonly preparationSeconds: number;
+  readonly history: History;
+}
+
+/** What is known before the first step, under the name of what it is about. */
+export function describeData({ name, train, test }: TrainingData): string {
+  const sizes = `${count(train.length)} images to train on, ${count(test.length)} to test with`;
+  return labelled("Data", [name, sizes]);
+}
+
+/** The steps, and what the options say of them where they say something. */
+export function describeTraining(options: TrainOptions, stepsPerEpoch: number): string {
+  const { epochs } = options;
+  const warmUp = options["warm-up"];
+  const clipNorm = options["clip-norm"];
+  const how = [
+    `learning rate ${options["learning-rate"]}`,
+    ...(options.schedule === "constant" ? [] : [`${options.schedule} schedule`]),
+    ...(warmUp === 0 ? [] : [`warm-up of ${warmUp} steps`]),
+    ...(options.momentum === 0 ? [] : [`momentum ${options.momentum}`]),
+    ...(options.nesterov ? ["Nesterov"] : []),
+    ...(options["weight-decay"] === 0 ? [] : [`weight decay ${options["weight-decay"]}`]),
+    ...(clipNorm === undefined ? [] : [`clip norm ${clipNorm}`]),
+    `seed ${options.seed}`,
+  ];
+  return labelled("Training", [
+    `${epochs} epoch${epochs === 1 ? "" : "s"} of ${count(stepsPerEpoch)} steps, ` +
+    `${count(options["batch-size"])} images each`,
+    ...wrap(how),
+    "Ctrl-C stops and saves",
+  ]);
+}
+
+/** The words, with commas, in lines that fit 80 columns. */
+function wrap(words: readonly string[]): string[] {
+  const lines = [words[0]!];
+  for (const word of words.slice(1)) {
+    const longer = `${lines.at(-1)}, ${word}`;
+    if (LABEL_WIDTH + longer.length < 80) lines.splice(-1, 1, longer);
+    else lines.splice(-1, 1, `${lines.at(-1)},`, word);
+  }
+  return lines;
+}
+
+/** A label at the left of lines. */
+export function labelled(label: string, lines: readonly string[]): string {
+  return lines.map((line, i) => (i === 0 ? label : "").padEnd(LABEL_WIDTH) + line).join("\n");
+}
 
 /** The epochs as a table of up to 80 columns. */
-export function formatEpochs(epochs: readonly EpochRecord[]): string {
+export function epochTable(epochs: readonly EpochRecord[]): string {
   const columns = [
     "Epoch",
     "Loss",
@@ -32,14 +96,14 @@ export function formatEpochs(epochs: readonly EpochRecord[]): string {
     "Images/s",
     "ms/step",
   ].map((heading) => ({ heading, align: "right" as const }));
-  const or = <T>(value: T | undefined, format: (value: T) => string) =>
-    value === undefined ? "–" : format(value);
+  const format = (value: number | undefined, how: (value: number) => string) =>
+    value === undefined ? "–" : how(value);
   const rows = epochs.map((record) => [
     record.epoch,
-    record.loss.toFixed(4),
-    or(record.accuracy, percent),
-    or(record.valLoss, (loss) => loss.toFixed(4)),
-    or(record.valAccuracy, percent),
+    formatLoss(record.loss),
+    format(record.accuracy, percent),
+    format(record.valLoss, formatLoss),
+    format(record.valAccuracy, percent),
     record.seconds.toFixed(2),
     Math.round(record.examplesPerSecond),
     (1000 * record.seconds / record.steps).toFixed(2),
@@ -47,23 +111,55 @@ export function formatEpochs(epochs: readonly EpochRecord[]): string {
   return formatTable(rows, columns);
 }
 
-/** Names and what there is to say of them, the latter in one column. */
-export function formatFacts(facts: readonly (readonly [name: string, fact: string])[]): string {
-  const width = Math.max(...facts.map(([name]) => name.length));
-  return facts.map(([name, fact]) => `${name.padEnd(width)}  ${fact}`).join("\n");
-}
-
-/** Which digits the model takes for which. */
-export async function confusionOf(model: Sequential, { x, y, classes }: Dataset): Promise<ConfusionMatrix> {
-  const scores = await model.predict(x);
-  const predictions = Uint32Array.from(y, (_, i) => {
+/** Which digits of the test set the model takes for which. */
+export async function confusionTable(model: Sequential, test: Dataset): Promise<string> {
+  const { classes } = test;
+  const scores = await model.predict(test);
+  const predictions = Uint32Array.from(test.y, (_, i) => {
     const row = scores.subarray(i * classes, (i + 1) * classes);
     return row.indexOf(Math.max(...row));
   });
-  return new ConfusionMatrix(y, predictions, classes);
+  const matrix = new ConfusionMatrix(test.y, predictions, classes);
+  const table = formatConfusionMatrix(matrix, { label: "digit" });
+  const caption = "Confusion matrix of the test images: rows are the true digits, shares are in %";
+  return `${caption}\n\n${table}`;
 }
 
-/** The SHA-256 of all parameters, in the order of the layers, as little-endian floats: of the data in the model's file. */
+/** What there is to say at the end. */
+export function outcomeFacts(outcome: Outcome, folder: string): string {
+  const { history, data, seconds, preparationSeconds, parameters } = outcome;
+  const accuracy = history.epochs.at(-1)?.valAccuracy;
+  const preparation = `${preparationSeconds.toFixed(1)} s of them before the first step`;
+  return [
+    ...(history.stopped ? [labelled("Stopped", ["before its end"])] : []),
+    ...(accuracy === undefined
+      ? []
+      : [labelled("Accuracy", [`${percent(accuracy)} of ${count(data.test.length)} test images`])]),
+    labelled("Time", [`${seconds.toFixed(1)} s, ${preparation}`]),
+    labelled("Saved", [`${folder}: ${MODEL_FILE}, ${HISTORY_FILE}`]),
+    labelled("SHA-256", [parameters.sha256]),
+  ].join("\n");
+}
+
+/** What {@linkcode HISTORY_FILE} holds. */
+function historyJson(outcome: Outcome): string {
+  const { options, adapter, data, parameters, startedAt, seconds, preparationSeconds } = outcome;
+  const { help: _help, ...used } = options;
+  const json = {
+    startedAt,
+    seconds,
+    preparationSeconds,
+    deno: Deno.version.deno,
+    adapter,
+    data: { name: data.name, train: data.train.length, test: data.test.length },
+    options: used,
+    parameters,
+    ...outcome.history,
+  };
+  return `${JSON.stringify(json, null, 2)}\n`;
+}
+
+/** The SHA-256 of all parameters, layer by layer, as little-endian floats: of the data in the model's file. */
 export async function hashParameters(model: Sequential): Promise<string> {
   const values = await Promise.all(model.parameters.map(({ value }) => value.read()));
   const bytes = await new Blob(values as Float32Array<ArrayBuffer>[]).arrayBuffer();
@@ -71,39 +167,44 @@ export async function hashParameters(model: Sequential): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The folder of the results. It is made before training, so that hours of it are not lost to a wrong path. */
-export class ResultsFolder {
-  /** Where it is. */
-  readonly path: string;
-  readonly #made: boolean;
-
-  private constructor(path: string, made: boolean) {
-    this.path = path;
-    this.#made = made;
+/**
+ * Checks that results can be saved in a folder, so that hours of training are not lost to a wrong path. It does not stay if
+ * it was not there.
+ *
+ * @throws {StrataError} if the folder can neither be made nor written.
+ */
+export async function checkFolder(path: string): Promise<void> {
+  const exists = await Deno.stat(path).then(() => true, () => false);
+  try {
+    await Deno.mkdir(path, { recursive: true });
+    await Deno.remove(await Deno.makeTempFile({ dir: path, prefix: ".strata-" }));
+    if (!exists) await Deno.remove(path);
+  } catch (error) {
+    throw new StrataError(`Cannot write to the folder "${path}" (--out): ${reasonOf(error)}`);
   }
+}
 
-  /** @throws {StrataError} if the folder can neither be made nor written. */
-  static async open(path: string): Promise<ResultsFolder> {
-    const exists = await Deno.stat(path).then(() => true, () => false);
-    try {
-      await Deno.mkdir(path, { recursive: true });
-      await Deno.remove(await Deno.makeTempFile({ dir: path, prefix: ".strata-" }));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : error;
-      throw new StrataError(`--out: expected a folder to write to, got "${path}": ${reason}`);
-    }
-    return new ResultsFolder(path, !exists);
+/** Writes the model and how it came about into a folder. Each file is whole, or as it was before. */
+export async function saveResults(
+  path: string,
+  model: Sequential,
+  outcome: Outcome,
+): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+    await model.save(joinPath(path, MODEL_FILE));
+    const bytes = new TextEncoder().encode(historyJson(outcome));
+    await writeFileAtomic(joinPath(path, HISTORY_FILE), bytes);
+  } catch (error) {
+    if (error instanceof StrataError) throw error;
+    throw new StrataError(`Cannot save to the folder "${path}": ${reasonOf(error)}`);
   }
+}
 
-  /** Writes the model and how it came about; each file is whole, or as it was before. */
-  async save(model: Sequential, history: Record<string, unknown>): Promise<void> {
-    const json = new TextEncoder().encode(`${JSON.stringify(history, null, 2)}\n`);
-    await model.save(joinPath(this.path, MODEL_FILE));
-    await writeFileAtomic(joinPath(this.path, HISTORY_FILE), json);
-  }
+function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
 
-  /** Removes the folder if it was made here and nothing was saved. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#made) await Deno.remove(this.path).catch(() => {}); // refuses if it has files
-  }
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -8,12 +8,12 @@ import {
   type Dataset,
   downloadMnist,
   type DownloadProgress,
-  FormatError,
   generateDigits,
   loadMnist,
   OptionError,
-  StrataError,
 } from "../mod.ts";
+import { joinPath } from "../src/data/files.ts";
+import { mnistFileNames } from "../src/data/mnist.ts";
 import { checkNumber } from "../src/options.ts";
 
 /** The options that choose the data. */
@@ -66,21 +66,26 @@ export async function loadTrainingData(
 }
 
 async function loadFolder(folder: string): Promise<{ train: Dataset; test: Dataset }> {
-  const isFolder = await Deno.stat(folder).then((info) => info.isDirectory, () => undefined);
-  if (isFolder !== true) {
-    const what = isFolder === false ? "is no folder" : "does not exist";
+  const wrong = await whatIsWrong(folder);
+  if (wrong !== undefined) {
     throw new OptionError(
-      `--data: expected a folder with the four files of MNIST, got "${folder}", which ${what}`,
+      `--data: expected a folder with the four files of MNIST, got "${folder}", which ${wrong}`,
     );
   }
-  try {
-    return { train: await loadMnist(folder, "train"), test: await loadMnist(folder, "test") };
-  } catch (error) {
-    if (!(error instanceof StrataError) || error instanceof FormatError) throw error;
-    throw new OptionError(
-      `--data: expected a folder with the four files of MNIST, got "${folder}": ${error.message}`,
-    );
+  return { train: await loadMnist(folder, "train"), test: await loadMnist(folder, "test") };
+}
+
+async function whatIsWrong(folder: string): Promise<string | undefined> {
+  const info = await Deno.stat(folder).catch(() => undefined);
+  if (!info?.isDirectory) return info === undefined ? "does not exist" : "is no folder";
+  for (
+    const file of ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"]
+  ) {
+    const names = mnistFileNames(`${file}-ubyte`).map((name) => joinPath(folder, name));
+    const found = await Promise.all(names.map((name) => Deno.stat(name).catch(() => undefined)));
+    if (!found.some((info) => info?.isFile)) return `has no ${file}-ubyte, gzipped or not`;
   }
+  return undefined;
 }
 
 /** MNIST from the cache, or downloaded into it; undefined, having said why, if neither is possible. */
@@ -90,21 +95,23 @@ async function findMnist(
   signal: AbortSignal,
 ): Promise<TrainingData | undefined> {
   const folder = cacheFolder();
+  const home = homeFolder();
+  const shown = home === undefined ? folder : folder.replace(`${home}/`, "~/");
   const load = async (): Promise<TrainingData> => ({
     train: await loadMnist(folder, "train"),
     test: await loadMnist(folder, "test"),
-    name: `MNIST from ${folder}`,
+    name: `MNIST from ${shown}`,
   });
   // The download put whole and checked files there, so they need not be checked again.
   const cached = await load().catch(() => undefined);
   if (cached !== undefined) return cached;
-  const instead = `Training on drawn digits instead; --data DIR takes MNIST from a folder.`;
+  const instead = "Training on drawn digits instead. (--data DIR takes MNIST from a folder.)";
   if (offline) {
-    listener.line(`No MNIST in ${folder}, and --offline forbids to download it. ${instead}`);
+    listener.line(`Found no MNIST in ${shown}, and --offline forbids downloading it.\n${instead}`);
     return undefined;
   }
   try {
-    listener.line(`Downloading MNIST (11 MB) into ${folder}`);
+    listener.line(`Downloading MNIST (11 MB) into ${shown}`);
     await downloadMnist(folder, {
       onProgress: (progress) => listener.download(progress),
       signal,
@@ -113,8 +120,7 @@ async function findMnist(
     return await load();
   } catch (error) {
     signal.throwIfAborted();
-    listener.line(`${error instanceof Error ? error.message : error}`);
-    listener.line(`No network, it seems. ${instead}`);
+    listener.line(`${error instanceof Error ? error.message : error}\n${instead}`);
     return undefined;
   }
 }
@@ -138,9 +144,13 @@ function cut({ train, test, name }: TrainingData, options: DataOptions): Trainin
 
 /** Where downloads are kept for all projects of the user. */
 function cacheFolder(): string {
-  const get = (name: string) => Deno.env.get(name) || undefined;
-  const home = get("HOME") ?? get("USERPROFILE");
-  const cache = Deno.build.os === "windows" ? get("LOCALAPPDATA") : get("XDG_CACHE_HOME");
+  const variable = Deno.build.os === "windows" ? "LOCALAPPDATA" : "XDG_CACHE_HOME";
+  const home = homeFolder();
   // Without a home, the checkout's own cache, which git ignores.
-  return `${cache ?? (home === undefined ? ".cache" : `${home}/.cache`)}/strata/mnist`;
+  const fallback = home === undefined ? ".cache" : `${home}/.cache`;
+  return `${Deno.env.get(variable) || fallback}/strata/mnist`;
+}
+
+function homeFolder(): string | undefined {
+  return Deno.env.get("HOME") || Deno.env.get("USERPROFILE") || undefined;
 }

@@ -13,6 +13,8 @@ export interface CompiledKernel {
   readonly pipeline: GPUComputePipeline;
   /** Of bind group 0. */
   readonly layout: GPUBindGroupLayout;
+  /** Resolves when it is known, and reported, whether the text compiles. */
+  readonly checked: Promise<void>;
 }
 
 /**
@@ -44,12 +46,12 @@ export function compile(
     compute: { module, entryPoint: "main", constants: { ...kernel.constants } },
     label: kernel.name,
   });
-  device.popErrorScope().then(async (error) => {
+  const checked = device.popErrorScope().then(async (error) => {
     if (error === null) return;
     const { messages } = await module.getCompilationInfo();
     fail(new GpuError(compileMessage(kernel, messages, error.message)));
   }, () => {}); // rejects only when the device is lost, which is reported by itself
-  return { pipeline, layout };
+  return { pipeline, layout, checked };
 }
 
 /** The compiler's messages with the line that each is about, in the file where it was written. */

@@ -150,8 +150,11 @@ export class Device {
       return work();
     } finally {
       for (let scope = 0; scope < 2; scope++) {
-        this.raw.popErrorScope().then((error) => {
-          if (error !== null) this.fail(typedError(error, what));
+        this.raw.popErrorScope().then(async (error) => {
+          if (error === null) return;
+          // A kernel that does not compile is to be reported before what follows from it.
+          await Promise.all([...this.#kernels.values()].map(({ checked }) => checked));
+          this.fail(typedError(error, what));
         }, () => {}); // rejects only when the device is lost, which is reported by itself
       }
     }

@@ -11,7 +11,8 @@
  * //# end
  * ```
  *
- * `${NAME}` is replaced by a loop variable or a parameter, in expansion lines too. Nothing else is done.
+ * `${NAME}` is replaced by a loop variable or a parameter, in expansion lines too, and `${c*STRIDE+k}`, a sum of products
+ * of them, by its value. Nothing else is done.
  *
  * @module
  */
@@ -154,9 +155,8 @@ function rangeItems(
 ): (number | string)[] {
   const bounds = /^(\w+)\.\.(\w+)$/.exec(range);
   if (bounds === null) return range.split(/\s+/);
-  const [from, to] = [bounds[1]!, bounds[2]!].map((word) =>
-    /^\d+$/.test(word) ? Number(word) : Number(lookUp(word, values, name, at))
-  ) as [number, number];
+  const from = wholeNumber(bounds[1]!, values, name, at);
+  const to = wholeNumber(bounds[2]!, values, name, at);
   return Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 }
 
@@ -172,7 +172,20 @@ function holds(condition: string, values: KernelParameters, name: string, at: nu
 }
 
 function substitute(line: string, values: KernelParameters, name: string, at: number): string {
-  return line.replaceAll(/\$\{(\w+)\}/g, (_, word) => String(lookUp(word, values, name, at)));
+  return line.replaceAll(/\$\{([\w+*]+)\}/g, (_, expression: string) => {
+    if (/^\w+$/.test(expression)) return String(lookUp(expression, values, name, at));
+    const terms = expression.split("+").map((term) =>
+      term.split("*").map((factor) => wholeNumber(factor, values, name, at))
+        .reduce((product, factor) => product * factor)
+    );
+    return String(terms.reduce((sum, term) => sum + term));
+  });
+}
+
+function wholeNumber(word: string, values: KernelParameters, name: string, at: number): number {
+  const value = /^\d+$/.test(word) ? Number(word) : lookUp(word, values, name, at);
+  if (typeof value === "number") return value;
+  throw directiveError(name, at, `"${word}" is not a number but "${value}"`);
 }
 
 function lookUp(

@@ -148,6 +148,7 @@ export class Program {
   readonly #bindGroups: GPUBindGroup[] = [];
   readonly #pipelines: GPUComputePipeline[] = [];
   readonly #ownPool: ScratchPool | undefined;
+  readonly #kept: Storage[] = [];
   readonly #owned: GPUBuffer[] = [];
   readonly #uniforms: UniformBlock;
   #disposed = false;
@@ -158,17 +159,17 @@ export class Program {
     this.#dispatches = recorder.dispatches;
     this.#sections = recorder.sections;
     this.#ownPool = pool === undefined ? new ScratchPool(this.#device) : undefined;
+    const lifetimes = findLifetimes(recorder, name);
     this.#uniforms = new UniformBlock(this.#device, this.#dispatches, name);
-    this.#device.scoped(`program ${name}`, () => {
-      this.#plan(recorder, pool ?? this.#ownPool!);
-      this.#dispatches.forEach((bound, i) => {
-        const offset = this.#uniforms.offsets[i]!;
-        this.#pipelines.push(this.#device.compiled(bound.dispatch.kernel).pipeline);
-        this.#bindGroups.push(
-          createBindGroup(this.#device, bound, this.#uniforms.buffer, offset),
-        );
+    try {
+      this.#device.scoped(`program ${name}`, () => {
+        this.#plan(recorder, lifetimes, pool ?? this.#ownPool!);
+        this.#bind();
       });
-    });
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   /**
@@ -229,9 +230,10 @@ export class Program {
    * Replays the program with every dispatch timed on the GPU.
    *
    * @param repetitions Replays to take the median of. Default 5.
-   * @throws {GpuError} if the adapter has no timestamps.
+   * @throws {GpuError} if the adapter has no timestamps, or the program was disposed.
    */
   async profile(repetitions = 5): Promise<DispatchProfile[]> {
+    if (this.#disposed) throw new GpuError(`Cannot profile program ${this.name}: it was disposed`);
     this.#uniforms.upload();
     const launches = this.#dispatches.map(({ grid }, i) => ({
       pipeline: this.#pipelines[i]!,
@@ -247,6 +249,7 @@ export class Program {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#ownPool?.dispose();
+    for (const storage of this.#kept) storage.dispose();
     for (const buffer of this.#owned) this.#device.memory.free(buffer);
     this.#device.memory.free(this.#uniforms.buffer);
   }
@@ -269,17 +272,29 @@ export class Program {
     }
   }
 
-  #plan(recorder: Recording, pool: ScratchPool): void {
+  #plan(
+    recorder: Recording,
+    lifetimes: ReadonlyMap<Storage, Lifetime>,
+    pool: ScratchPool,
+  ): void {
     const { memory } = this.#device;
-    const lifetimes = findLifetimes(recorder, this.name);
     const shared = [...lifetimes.keys()].filter((storage) => !recorder.kept.has(storage));
     const buffers = pool.assign(shared.map((storage) => lifetimes.get(storage)!));
     shared.forEach((storage, i) => storage.assign(buffers[i]!));
     for (const storage of recorder.kept) {
       const buffer = memory.allocate(storage.bytes, TENSOR_USAGE, `result of ${this.name}`);
       this.#owned.push(buffer);
+      this.#kept.push(storage);
       storage.assign(buffer);
     }
+  }
+
+  #bind(): void {
+    this.#dispatches.forEach((bound, i) => {
+      const offset = this.#uniforms.offsets[i]!;
+      this.#pipelines.push(this.#device.compiled(bound.dispatch.kernel).pipeline);
+      this.#bindGroups.push(createBindGroup(this.#device, bound, this.#uniforms.buffer, offset));
+    });
   }
 }
 
@@ -291,7 +306,7 @@ function findLifetimes(recorder: Recording, name: string): Map<Storage, Lifetime
       if (!recorder.intermediates.has(storage)) return;
       const known = lifetimes.get(storage);
       const binding = dispatch.kernel.bindings[i]!;
-      if (known === undefined && binding.access === "read") {
+      if (known === undefined && binding.access === "read" && storage.bytes > 0) {
         throw new GpuError(
           `Program ${name}: ${dispatch.label} reads "${binding.name}" before anything wrote it`,
         );

@@ -80,7 +80,8 @@ export class Tensor<T extends DataType = "f32"> {
     const inferred = shape.map((dimension) => dimension === -1 ? this.size / known : dimension);
     const unknowns = shape.filter((dimension) => dimension === -1).length;
     if (
-      unknowns > 1 || sizeOf(inferred) !== this.size || inferred.some((d) => !Number.isInteger(d))
+      unknowns > 1 || sizeOf(inferred) !== this.size ||
+      inferred.some((d) => !(Number.isInteger(d) && d >= 0))
     ) {
       throw new ShapeError(
         `Cannot reshape ${formatShape(this.shape)} (${this.size} elements) to ${

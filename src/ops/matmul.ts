@@ -129,7 +129,8 @@ function launch(
   epilogue: { ACTIVATION: ActivationName; BIAS: boolean },
 ): void {
   const { m, n, k, transposeA, transposeB } = size;
-  const { parts, chunk } = plan;
+  const { parts } = plan;
+  const chunk = Math.max(1, plan.chunk); // so that workgroups beyond the last part know it where k is 0
   const tensors = { a, b, c, ...(epilogue.BIAS ? { bias: bias! } : {}) };
   const common = { label, tensors, flops: 2 * m * n * k };
   if (plan.family === "plain") {

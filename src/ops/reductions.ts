@@ -1,11 +1,12 @@
 /**
- * Sums, means, maxima along an axis: of any length, and in an order that no device changes.
+ * Sums, means, maxima along an axis: of any length, and in an order that is fixed for each kind of adapter.
  *
  * @module
  */
 
 import text from "../../kernels/reduce.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
+import type { Device } from "../gpu/device.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
@@ -28,8 +29,8 @@ const FAMILY = new KernelFamily("reduce", [NAN_SOURCE, { name: "reduce.wgsl", te
 
 /** Elements that one invocation reduces where there are outputs enough to keep the adapter busy. */
 const LONGEST_PART = 1024;
-/** Invocations that keep an adapter busy. */
-const BUSY = 4096;
+/** Invocations that keep an adapter busy: a card, and two cores of eight lanes each. */
+const BUSY = { card: 4096, software: 64 };
 /** A part is not made shorter than this for the sake of parallelism. */
 const SHORTEST_PART = 16;
 
@@ -77,7 +78,7 @@ export function argmax(
 ): Tensor<"u32"> {
   const view = viewOf(x, options, "argmax");
   let result: Tensor<"u32"> | undefined;
-  for (const pass of passes(view)) {
+  for (const pass of passes(recorder.device, view)) {
     const y = recorder.empty(pass.last ? view.shape : [view.outer, pass.parts, view.inner], "u32");
     pushPass(recorder, "argmax", x, view, pass, y, 1, result);
     if (result !== undefined) recorder.release(result);
@@ -112,7 +113,7 @@ function reduce(
   const view = viewOf(x, options, divide ? "mean" : operation);
   if (options.out !== undefined) expectShape(options.out, view.shape, `${operation}: out`);
   let source = x;
-  for (const pass of passes(view)) {
+  for (const pass of passes(recorder.device, view)) {
     const y = pass.last
       ? options.out ?? recorder.empty(view.shape)
       : recorder.empty([view.outer, pass.parts, view.inner]);
@@ -148,11 +149,12 @@ function pushPass(
 }
 
 /** The passes that reduce a length to one; a sum over nothing still takes one pass, to write its zeros. */
-function passes({ outer, length, inner }: View): Pass[] {
+function passes(device: Device, { outer, length, inner }: View): Pass[] {
   const list: Pass[] = [];
   let left = length;
   do {
-    const forBusy = Math.ceil(BUSY / Math.max(1, outer * inner));
+    const busy = device.adapter.software ? BUSY.software : BUSY.card;
+    const forBusy = Math.ceil(busy / Math.max(1, outer * inner));
     const parts = left <= 4 * SHORTEST_PART ? 1 : Math.max(
       Math.ceil(left / LONGEST_PART),
       Math.min(forBusy, Math.floor(left / SHORTEST_PART)),

@@ -115,7 +115,7 @@ export function formatConfusionMatrix(
     ...indices.map((j) => ({ heading: `${j}`, align: "right" as const })),
     { heading: "recall %", align: "right" as const },
   ];
-  const footer = [["precision %", ...indices.map((j) => percent(matrix.precision(j)))]];
+  const footer = [["precision", ...indices.map((j) => percent(matrix.precision(j)))]];
   return formatTable(rows, columns, { footer });
 }
 

@@ -79,6 +79,12 @@ export function formatProgress(
   return length() > width ? texts[0]!.slice(0, Math.max(0, width)) : texts.join("  ");
 }
 
+/** 0.12345 as 0.1235; the very large and the very small as 1.23e+5. */
+export function formatLoss(loss: number): string {
+  const size = Math.abs(loss);
+  return size < 1e3 && (size >= 1e-3 || size === 0) ? loss.toFixed(4) : loss.toExponential(2);
+}
+
 /** 12 as 0:12, 3723 as 1:02:03. */
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
@@ -91,10 +97,6 @@ function formatBar(fraction: number, width: number, color: boolean): string {
   const done = Math.round(Math.min(1, Math.max(0, fraction)) * width);
   const [full, rest] = ["━".repeat(done), "─".repeat(width - done)];
   return color ? `${CYAN}${full}${RESET}${DIM}${rest}${RESET}` : full + rest;
-}
-
-function formatLoss(loss: number): string {
-  return Math.abs(loss) < 1000 ? loss.toFixed(4) : loss.toExponential(2);
 }
 
 function formatPercent(share: number): string {

@@ -101,7 +101,7 @@ class Run {
   readonly #open: OpenEpoch[] = [];
   #epochSteps: number | undefined;
   /** Steps between two readings, adapted to the time they take. */
-  #interval = 4;
+  #interval = 1;
   #intervalStart = 0;
   #reading: Reading | undefined;
 

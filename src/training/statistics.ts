@@ -4,6 +4,7 @@
  * @module
  */
 
+import { GpuError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { Scalar } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
@@ -42,8 +43,15 @@ export class StatisticsTable {
     return CAPACITY;
   }
 
-  /** Notes that a step was submitted which wrote the current slot. */
+  /**
+   * Notes that a step was submitted which wrote the current slot.
+   *
+   * @throws {GpuError} if the table is full.
+   */
   advance(rows: number): void {
+    if (this.#rows.length >= CAPACITY) {
+      throw new GpuError(`The statistics of ${CAPACITY} steps were not read`);
+    }
     this.#rows.push(rows);
     this.slot.value = this.#rows.length;
   }

@@ -1,0 +1,246 @@
+/**
+ * Pooling layers.
+ *
+ * @module
+ */
+
+import { poolGeometry, type WindowGeometry } from "../convolution_shape.ts";
+import { ShapeError } from "../errors.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { checkKeys } from "../options.ts";
+import {
+  averagePool,
+  averagePoolGradient,
+  type AveragePoolOptions,
+  maxPool,
+  maxPoolGradient,
+} from "../ops/pooling.ts";
+import { formatShape, type Shape, sizeOf } from "../shape.ts";
+import { checkPoolOptions, type PoolOptions } from "../window_options.ts";
+import type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
+
+/** Options of {@linkcode MaxPool2d} and its relatives. */
+export interface MaxPoolLayerOptions extends PoolOptions {
+  /** A name for summaries and errors. */
+  name?: string;
+}
+
+/** Options of {@linkcode AveragePool2d} and its relatives. */
+export interface AveragePoolLayerOptions extends AveragePoolOptions {
+  /** A name for summaries and errors. */
+  name?: string;
+}
+
+/** What pooling layers have in common. */
+export abstract class PoolLayer implements Layer {
+  /** The class. */
+  abstract readonly kind: string;
+  /** A name of the user's choice. */
+  readonly name: string | undefined;
+  /** The size of the window, and how it moves. */
+  readonly options: AveragePoolOptions;
+  readonly #dims: number;
+
+  /**
+   * Checks the options.
+   *
+   * @param dims Dimensions of space.
+   * @throws {OptionError} if an option is unknown or out of range.
+   */
+  constructor(
+    dims: number,
+    options: AveragePoolOptions & { name?: string },
+    known: readonly string[],
+  ) {
+    checkKeys(options, new.target.name, [...known, "name"]);
+    checkPoolOptions(dims, options, new.target.name);
+    const { name, ...own } = options;
+    this.#dims = dims;
+    this.name = name;
+    this.options = own;
+  }
+
+  /** [channels, …output]. */
+  outputShape(input: Shape): Shape {
+    return [input[0]!, ...this.geometry(input).output];
+  }
+
+  /** How the window moves over an input [channels, …]. @throws {ShapeError} if it does not fit. */
+  geometry(input: Shape): WindowGeometry {
+    if (input.length !== this.#dims + 1) {
+      throw new ShapeError(
+        `expected an input of ${this.#dims + 1} dimensions (channels, ${this.#dims} of space), ` +
+          `got ${formatShape(input)}`,
+      );
+    }
+    return poolGeometry(input, this.options, this.constructor.name);
+  }
+
+  /** None. */
+  parameters(): readonly ParameterSpec[] {
+    return [];
+  }
+
+  /** One for each element of each window. */
+  flops(input: Shape): number {
+    const { kernel, output } = this.geometry(input);
+    return input[0]! * sizeOf(output) * sizeOf(kernel);
+  }
+
+  /** Records the pool and its gradient. */
+  abstract forward(x: Tensor, context: LayerContext): LayerOutput;
+
+  /** The options. */
+  config(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+const POOL_OPTIONS = ["poolSize", "strides", "padding", "ceilMode"];
+
+/** y[o] = the maximum of a window. */
+export abstract class MaxPoolLayer extends PoolLayer {
+  /** Checks the options. */
+  constructor(dims: number, options: MaxPoolLayerOptions) {
+    super(dims, options, POOL_OPTIONS);
+  }
+
+  /** Records the pool and its gradient. */
+  override forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
+    const { y, winners } = maxPool(recorder, x, this.options);
+    const options = { ...this.options, inputShape: x.shape };
+    return { y, backward: (dy) => maxPoolGradient(recorder, dy, winners, options) };
+  }
+}
+
+/** y[o] = the mean of a window. */
+export abstract class AveragePoolLayer extends PoolLayer {
+  /** Checks the options. */
+  constructor(dims: number, options: AveragePoolLayerOptions) {
+    super(dims, options, [...POOL_OPTIONS, "countPadding"]);
+  }
+
+  /** Records the pool and its gradient. */
+  override forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
+    const y = averagePool(recorder, x, this.options);
+    const options = { ...this.options, inputShape: x.shape };
+    return { y, backward: (dy) => averagePoolGradient(recorder, dy, options) };
+  }
+}
+
+/** y[c, o] = the maximum of a window; NaN if it has one, and the padding takes no part. Shape: [c, w] → [c, ow]. */
+export class MaxPool1d extends MaxPoolLayer {
+  /** The class. */
+  override readonly kind = "MaxPool1d";
+
+  /** Checks the options. */
+  constructor(options: MaxPoolLayerOptions) {
+    super(1, options);
+  }
+}
+
+/** y[c, o] = the maximum of a window; NaN if it has one, and the padding takes no part. Shape: [c, h, w] → [c, oh, ow]. */
+export class MaxPool2d extends MaxPoolLayer {
+  /** The class. */
+  override readonly kind = "MaxPool2d";
+
+  /** Checks the options. */
+  constructor(options: MaxPoolLayerOptions) {
+    super(2, options);
+  }
+}
+
+/** y[c, o] = the maximum of a window; NaN if it has one, and the padding takes no part. Shape: [c, d, h, w] → [c, od, oh, ow]. */
+export class MaxPool3d extends MaxPoolLayer {
+  /** The class. */
+  override readonly kind = "MaxPool3d";
+
+  /** Checks the options. */
+  constructor(options: MaxPoolLayerOptions) {
+    super(3, options);
+  }
+}
+
+/** y[c, o] = the mean of a window. Shape: [c, w] → [c, ow]. */
+export class AveragePool1d extends AveragePoolLayer {
+  /** The class. */
+  override readonly kind = "AveragePool1d";
+
+  /** Checks the options. */
+  constructor(options: AveragePoolLayerOptions) {
+    super(1, options);
+  }
+}
+
+/** y[c, o] = the mean of a window. Shape: [c, h, w] → [c, oh, ow]. */
+export class AveragePool2d extends AveragePoolLayer {
+  /** The class. */
+  override readonly kind = "AveragePool2d";
+
+  /** Checks the options. */
+  constructor(options: AveragePoolLayerOptions) {
+    super(2, options);
+  }
+}
+
+/** y[c, o] = the mean of a window. Shape: [c, d, h, w] → [c, od, oh, ow]. */
+export class AveragePool3d extends AveragePoolLayer {
+  /** The class. */
+  override readonly kind = "AveragePool3d";
+
+  /** Checks the options. */
+  constructor(options: AveragePoolLayerOptions) {
+    super(3, options);
+  }
+}
+
+/** y[c] = the mean over an image. Shape: [c, h, w] → [c]. */
+export class GlobalAveragePool2d implements Layer {
+  /** The class. */
+  readonly kind = "GlobalAveragePool2d";
+  /** A name of the user's choice. */
+  readonly name: string | undefined;
+
+  /**
+   * Takes a name.
+   *
+   * @throws {OptionError} if an option is unknown.
+   */
+  constructor(options: { name?: string } = {}) {
+    checkKeys(options, "GlobalAveragePool2d", ["name"]);
+    this.name = options.name;
+  }
+
+  /** [channels]. */
+  outputShape(input: Shape): Shape {
+    if (input.length !== 3) {
+      throw new ShapeError(`expected an input [c, h, w], got ${formatShape(input)}`);
+    }
+    return [input[0]!];
+  }
+
+  /** None. */
+  parameters(): readonly ParameterSpec[] {
+    return [];
+  }
+
+  /** One for each element. */
+  flops(input: Shape): number {
+    return sizeOf(input);
+  }
+
+  /** Records the pool and its gradient. */
+  forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
+    const [n, c, h, w] = x.shape as [number, number, number, number];
+    const options = { poolSize: [h, w] };
+    const y = averagePool(recorder, x, options).reshape([n, c]);
+    const backward = (dy: Tensor) =>
+      averagePoolGradient(recorder, dy.reshape([n, c, 1, 1]), { ...options, inputShape: x.shape });
+    return { y, backward };
+  }
+
+  /** No options. */
+  config(): Record<string, unknown> {
+    return {};
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * Convolution in one, two and three dimensions, and its gradients.
+ *
+ * @module
+ */
+
+import { type ConvolutionGeometry, resolveConvolution } from "../convolution_shape.ts";
+import { ShapeError } from "../errors.ts";
+import type { Recorder } from "../gpu/recorder.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { checkKeys, checkOneOf } from "../options.ts";
+import { formatShape, type Shape, sizeOf } from "../shape.ts";
+import type { ConvolutionOptions } from "../window_options.ts";
+import { ACTIVATION_NAMES, type ActivationName } from "./activation_source.ts";
+import {
+  convolveDirect,
+  convolveInputGradientDirect,
+  convolveWeightGradientDirect,
+} from "./convolution_direct.ts";
+import { expectShape } from "./launch.ts";
+import { sum } from "./reductions.ts";
+
+/** Options of {@linkcode conv2d} and its relatives. */
+export interface ConvolveOptions extends ConvolutionOptions {
+  /** Added to every output of a filter. Shape: [filters]. */
+  bias?: Tensor;
+  /** Applied to the sum. Default "linear". */
+  activation?: ActivationName;
+}
+
+/** Options of {@linkcode conv2dInputGradient} and its relatives. */
+export interface InputGradientOptions extends ConvolutionOptions {
+  /** The shape of x. */
+  inputShape: Shape;
+}
+
+/** Options of {@linkcode conv2dWeightGradient} and its relatives. */
+export interface WeightGradientOptions extends ConvolutionOptions {
+  /** The shape of the weights. */
+  weightShape: Shape;
+  /** Whether db is wanted. Default true. */
+  useBias?: boolean;
+  /** Where to write dw. Default: a new tensor. */
+  dw?: Tensor;
+  /** Where to write db. Default: a new tensor. */
+  db?: Tensor;
+}
+
+/** Gradients to the weights and to the bias. */
+export interface WeightGradients {
+  /** ∂C/∂weight. Shape: that of the weights. */
+  readonly dw: Tensor;
+  /** ∂C/∂bias. Shape: [filters]. Undefined if it was not wanted. */
+  readonly db: Tensor | undefined;
+}
+
+const GEOMETRY_OPTIONS = ["strides", "padding", "dilation", "groups"];
+
+/**
+ * y[n, f, o] = f(b[f] + Σ_c Σ_t x[n, c, o · stride − pad + t · dilation] · w[f, c, t]): cross-correlation, as in every framework.
+ *
+ * Shape: x [n, c, h, w], weight [filters, c / groups, kh, kw], bias [filters] → [n, filters, oh, ow].
+ *
+ * @throws {ShapeError} if the shapes do not fit; {@linkcode OptionError} for a wrong option.
+ */
+export function conv2d(
+  recorder: Recorder,
+  x: Tensor,
+  weight: Tensor,
+  options: ConvolveOptions = {},
+): Tensor {
+  return convolve(recorder, 2, x, weight, options);
+}
+
+/** Like {@linkcode conv2d}, in one dimension. Shape: x [n, c, w], weight [filters, c / groups, kw] → [n, filters, ow]. */
+export function conv1d(
+  recorder: Recorder,
+  x: Tensor,
+  weight: Tensor,
+  options: ConvolveOptions = {},
+): Tensor {
+  return convolve(recorder, 1, x, weight, options);
+}
+
+/** Like {@linkcode conv2d}, in three dimensions. Shape: x [n, c, d, h, w], weight [filters, c / groups, kd, kh, kw]. */
+export function conv3d(
+  recorder: Recorder,
+  x: Tensor,
+  weight: Tensor,
+  options: ConvolveOptions = {},
+): Tensor {
+  return convolve(recorder, 3, x, weight, options);
+}
+
+/**
+ * dx = ∂C/∂x from dy = ∂C/∂y of {@linkcode conv2d}: the full convolution of dy with the weights.
+ *
+ * Shape: dy [n, filters, oh, ow], weight [filters, c / groups, kh, kw] → [n, c, h, w].
+ *
+ * @throws {ShapeError} if the shapes do not fit; {@linkcode OptionError} for a wrong option.
+ */
+export function conv2dInputGradient(
+  recorder: Recorder,
+  dy: Tensor,
+  weight: Tensor,
+  options: InputGradientOptions,
+): Tensor {
+  return convolveInputGradient(recorder, 2, dy, weight, options);
+}
+
+/** Like {@linkcode conv2dInputGradient}, in one dimension. */
+export function conv1dInputGradient(
+  recorder: Recorder,
+  dy: Tensor,
+  weight: Tensor,
+  options: InputGradientOptions,
+): Tensor {
+  return convolveInputGradient(recorder, 1, dy, weight, options);
+}
+
+/** Like {@linkcode conv2dInputGradient}, in three dimensions. */
+export function conv3dInputGradient(
+  recorder: Recorder,
+  dy: Tensor,
+  weight: Tensor,
+  options: InputGradientOptions,
+): Tensor {
+  return convolveInputGradient(recorder, 3, dy, weight, options);
+}
+
+/**
+ * dw = x ⋆ dy and db[f] = Σ dy[n, f, o], from dy = ∂C/∂y of {@linkcode conv2d}.
+ *
+ * Shape: x [n, c, h, w], dy [n, filters, oh, ow] → dw [filters, c / groups, kh, kw], db [filters].
+ *
+ * @throws {ShapeError} if the shapes do not fit; {@linkcode OptionError} for a wrong option.
+ */
+export function conv2dWeightGradient(
+  recorder: Recorder,
+  x: Tensor,
+  dy: Tensor,
+  options: WeightGradientOptions,
+): WeightGradients {
+  return convolveWeightGradient(recorder, 2, x, dy, options);
+}
+
+/** Like {@linkcode conv2dWeightGradient}, in one dimension. */
+export function conv1dWeightGradient(
+  recorder: Recorder,
+  x: Tensor,
+  dy: Tensor,
+  options: WeightGradientOptions,
+): WeightGradients {
+  return convolveWeightGradient(recorder, 1, x, dy, options);
+}
+
+/** Like {@linkcode conv2dWeightGradient}, in three dimensions. */
+export function conv3dWeightGradient(
+  recorder: Recorder,
+  x: Tensor,
+  dy: Tensor,
+  options: WeightGradientOptions,
+): WeightGradients {
+  return convolveWeightGradient(recorder, 3, x, dy, options);
+}
+
+/** {@linkcode conv2dWeightGradient} and its relatives, by the number of dimensions of space. */
+export function convolveWeightGradient(
+  recorder: Recorder,
+  dims: number,
+  x: Tensor,
+  dy: Tensor,
+  options: WeightGradientOptions,
+): WeightGradients {
+  const what = `conv${dims}dWeightGradient`;
+  checkKeys(options, what, [...GEOMETRY_OPTIONS, "weightShape", "useBias", "dw", "db"]);
+  const { weightShape, useBias = true } = options;
+  const geometry = geometryOf(what, dims, x.shape, weightShape, options);
+  const { filters, output } = geometry;
+  const batch = x.shape[0]!;
+  expectShape(dy, [batch, filters, ...output], `${what}: dy`);
+  if (options.dw !== undefined) expectShape(options.dw, weightShape, `${what}: dw`);
+  const dw = options.dw ?? recorder.empty(weightShape);
+  convolveWeightGradientDirect(recorder, x, dy, geometry, dw);
+  if (!useBias) return { dw, db: undefined };
+  if (options.db !== undefined) expectShape(options.db, [filters], `${what}: db`);
+  const ofImages = sum(recorder, dy.reshape([batch, filters, sizeOf(output)]), { axis: 2 });
+  const out = options.db === undefined ? {} : { out: options.db };
+  const db = sum(recorder, ofImages, { axis: 0, ...out });
+  recorder.release(ofImages);
+  return { dw, db };
+}
+
+/** {@linkcode conv2d} and its relatives, by the number of dimensions of space. */
+export function convolve(
+  recorder: Recorder,
+  dims: number,
+  x: Tensor,
+  weight: Tensor,
+  options: ConvolveOptions,
+): Tensor {
+  const what = `conv${dims}d`;
+  checkKeys(options, what, [...GEOMETRY_OPTIONS, "bias", "activation"]);
+  const { bias, activation = "linear" } = options;
+  checkOneOf(activation, `${what}: activation`, ACTIVATION_NAMES);
+  const geometry = geometryOf(what, dims, x.shape, weight.shape, options);
+  if (bias !== undefined) expectShape(bias, [geometry.filters], `${what}: bias`);
+  const y = recorder.empty([x.shape[0]!, geometry.filters, ...geometry.output]);
+  convolveDirect(recorder, x, weight, geometry, { bias, activation }, y);
+  return y;
+}
+
+/** {@linkcode conv2dInputGradient} and its relatives, by the number of dimensions of space. */
+export function convolveInputGradient(
+  recorder: Recorder,
+  dims: number,
+  dy: Tensor,
+  weight: Tensor,
+  options: InputGradientOptions,
+): Tensor {
+  const what = `conv${dims}dInputGradient`;
+  checkKeys(options, what, [...GEOMETRY_OPTIONS, "inputShape"]);
+  const { inputShape } = options;
+  const geometry = geometryOf(what, dims, inputShape, weight.shape, options);
+  expectShape(dy, [inputShape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
+  const dx = recorder.empty(inputShape);
+  convolveInputGradientDirect(recorder, dy, weight, geometry, dx);
+  return dx;
+}
+
+function geometryOf(
+  what: string,
+  dims: number,
+  inputShape: Shape,
+  weightShape: Shape,
+  options: ConvolutionOptions,
+): ConvolutionGeometry {
+  if (inputShape.length !== dims + 2) {
+    throw new ShapeError(
+      `${what}: expected x of ${dims + 2} dimensions (batch, channels, ${dims} of space), got ${
+        formatShape(inputShape)
+      }`,
+    );
+  }
+  const { strides, padding, dilation, groups } = options;
+  const given = Object.entries({ strides, padding, dilation, groups })
+    .filter(([, value]) => value !== undefined);
+  return resolveConvolution(
+    inputShape.slice(1),
+    weightShape,
+    Object.fromEntries(given) as ConvolutionOptions,
+    what,
+  );
+}

@@ -1,0 +1,266 @@
+/**
+ * Pooling in one, two and three dimensions.
+ *
+ * @module
+ */
+
+import countText from "../../kernels/pool_count.wgsl" with { type: "text" };
+import gradientText from "../../kernels/pool_gradient.wgsl" with { type: "text" };
+import poolText from "../../kernels/pool.wgsl" with { type: "text" };
+import { liftDimensions, poolGeometry, type WindowGeometry } from "../convolution_shape.ts";
+import { ShapeError } from "../errors.ts";
+import { KernelFamily } from "../gpu/kernel.ts";
+import type { Recorder } from "../gpu/recorder.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { checkKeys } from "../options.ts";
+import { formatShape, type Shape, sizeOf } from "../shape.ts";
+import type { PoolOptions } from "../window_options.ts";
+import { expectShape, NAN_SOURCE, workgroupsFor } from "./launch.ts";
+
+/** Options of {@linkcode averagePool}. */
+export interface AveragePoolOptions extends PoolOptions {
+  /**
+   * Whether the padding counts as elements of a window. Default false, as in Keras; PyTorch's default is true. What a window has
+   * beyond the padding (`ceilMode`) never counts.
+   */
+  readonly countPadding?: boolean;
+}
+
+/** The maxima, and where they were. */
+export interface MaxPoolResult {
+  /** Shape: [n, c, …out]. */
+  readonly y: Tensor;
+  /** For each output the position of its maximum in the window. Shape: that of y. */
+  readonly winners: Tensor<"u32">;
+}
+
+const COUNT_SOURCE = { name: "pool_count.wgsl", text: countText };
+const MAX_POOL = new KernelFamily("pool", [
+  NAN_SOURCE,
+  { name: "pool.wgsl", text: poolText },
+]);
+const AVERAGE_POOL = new KernelFamily("pool", [
+  COUNT_SOURCE,
+  { name: "pool.wgsl", text: poolText },
+]);
+const MAX_GRADIENT = new KernelFamily("poolGradient", [
+  { name: "pool_gradient.wgsl", text: gradientText },
+]);
+const AVERAGE_GRADIENT = new KernelFamily("poolGradient", [
+  COUNT_SOURCE,
+  { name: "pool_gradient.wgsl", text: gradientText },
+]);
+
+const OPTION_NAMES = ["poolSize", "strides", "padding", "ceilMode"];
+
+/** Elements of a window, at most: one invocation walks over all of them. */
+const LARGEST_WINDOW = 60_000;
+
+/**
+ * y[n, c, o] = max_t x[n, c, o · stride − pad + t]; NaN if the window has one. The padding takes no part.
+ *
+ * Shape: x [n, c, …in] with 1 to 3 dimensions of space → y, winners [n, c, …out].
+ *
+ * @throws {ShapeError} if the window does not fit; {@linkcode OptionError} for a wrong option.
+ */
+export function maxPool(recorder: Recorder, x: Tensor, options: PoolOptions): MaxPoolResult {
+  const geometry = geometryOf("maxPool", x.shape, options, OPTION_NAMES);
+  const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output]);
+  const winners = recorder.empty(y.shape, "u32");
+  recorder.dispatch({
+    label: `max pool ${formatShape(x.shape)}`,
+    kernel: MAX_POOL.variant({ MODE: "max" }),
+    tensors: { x, y, winners },
+    uniforms: uniformsOf(geometry, y.size),
+    workgroups: workgroupsFor(y.size),
+    flops: y.size * sizeOf(geometry.kernel),
+  });
+  return { y, winners };
+}
+
+/**
+ * dx[i] = Σ dy[o] over the windows whose maximum lies at i.
+ *
+ * Shape: dy [n, c, …out], winners of {@linkcode maxPool} → [n, c, …in].
+ *
+ * @param options Those of the pool, and the shape of x.
+ */
+export function maxPoolGradient(
+  recorder: Recorder,
+  dy: Tensor,
+  winners: Tensor<"u32">,
+  options: PoolOptions & { readonly inputShape: Shape },
+): Tensor {
+  const what = "maxPoolGradient";
+  const { inputShape } = options;
+  const geometry = geometryOf(what, inputShape, options, [...OPTION_NAMES, "inputShape"]);
+  expectShape(dy, [...inputShape.slice(0, 2), ...geometry.output], `${what}: dy`);
+  expectShape(winners, dy.shape, `${what}: winners`);
+  const dx = recorder.empty(inputShape);
+  recorder.dispatch({
+    label: `max pool gradient ${formatShape(inputShape)}`,
+    kernel: MAX_GRADIENT.variant({ MODE: "max" }),
+    tensors: { dy, winners, dx },
+    uniforms: uniformsOf(geometry, dx.size),
+    workgroups: workgroupsFor(dx.size),
+    flops: dy.size,
+  });
+  return dx;
+}
+
+/**
+ * y[n, c, o] = Σ_t x[n, c, o · stride − pad + t] / count.
+ *
+ * Shape: x [n, c, …in] with 1 to 3 dimensions of space → [n, c, …out].
+ *
+ * @throws {ShapeError} if the window does not fit; {@linkcode OptionError} for a wrong option.
+ */
+export function averagePool(recorder: Recorder, x: Tensor, options: AveragePoolOptions): Tensor {
+  const names = [...OPTION_NAMES, "countPadding"];
+  const geometry = geometryOf("averagePool", x.shape, options, names);
+  const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output]);
+  recorder.dispatch({
+    label: `average pool ${formatShape(x.shape)}`,
+    kernel: AVERAGE_POOL.variant({
+      MODE: "average",
+      COUNT_PADDING: options.countPadding ?? false,
+    }),
+    tensors: { x, y },
+    uniforms: uniformsOf(geometry, y.size),
+    workgroups: workgroupsFor(y.size),
+    flops: y.size * sizeOf(geometry.kernel),
+  });
+  return y;
+}
+
+/**
+ * dx[i] = Σ dy[o] / count of o, over the windows that contain i. Shape: dy [n, c, …out] → [n, c, …in].
+ *
+ * @param options Those of the pool, and the shape of x.
+ */
+export function averagePoolGradient(
+  recorder: Recorder,
+  dy: Tensor,
+  options: AveragePoolOptions & { readonly inputShape: Shape },
+): Tensor {
+  const what = "averagePoolGradient";
+  const { inputShape } = options;
+  const names = [...OPTION_NAMES, "countPadding", "inputShape"];
+  const geometry = geometryOf(what, inputShape, options, names);
+  expectShape(dy, [...inputShape.slice(0, 2), ...geometry.output], `${what}: dy`);
+  const dx = recorder.empty(inputShape);
+  recorder.dispatch({
+    label: `average pool gradient ${formatShape(inputShape)}`,
+    kernel: AVERAGE_GRADIENT.variant({
+      MODE: "average",
+      COUNT_PADDING: options.countPadding ?? false,
+    }),
+    tensors: { dy, dx },
+    uniforms: uniformsOf(geometry, dx.size),
+    workgroups: workgroupsFor(dx.size),
+    flops: dy.size * sizeOf(geometry.kernel),
+  });
+  return dx;
+}
+
+function geometryOf(
+  what: string,
+  inputShape: Shape,
+  options: PoolOptions,
+  names: readonly string[],
+): WindowGeometry {
+  checkKeys(options, what, names);
+  if (inputShape.length < 3 || inputShape.length > 5) {
+    throw new ShapeError(
+      `${what}: expected x [n, c, …] with 1 to 3 dimensions of space, got ${
+        formatShape(inputShape)
+      }`,
+    );
+  }
+  const geometry = poolGeometry(inputShape.slice(1), options, what);
+  if (sizeOf(geometry.kernel) > LARGEST_WINDOW) {
+    throw new ShapeError(
+      `${what}: a window may have ${LARGEST_WINDOW} elements, got ${
+        formatShape(geometry.kernel)
+      }; ` +
+        "use mean over the axes of space",
+    );
+  }
+  return geometry;
+}
+
+function uniformsOf(geometry: WindowGeometry, length: number): Record<string, number> {
+  const { input, output, kernel, strides, padBefore, padAfter } = liftDimensions(geometry, 3);
+  const lists = {
+    in: input,
+    out: output,
+    k: kernel,
+    stride: strides,
+    pad: padBefore,
+    after: padAfter,
+  };
+  const entries = Object.entries(lists).flatMap(([name, list]) =>
+    ["d", "h", "w"].map((axis, i) => [`${name}_${axis}`, list[i]!])
+  );
+  return { length, ...Object.fromEntries(entries) };
+}
+
+/** The maximum of every window of a sequence; see {@linkcode maxPool}. Shape: [n, c, w] → [n, c, ow]. */
+export function maxPool1d(recorder: Recorder, x: Tensor, options: PoolOptions): Tensor {
+  return maxPoolOf(recorder, "maxPool1d", 3, x, options);
+}
+
+/**
+ * The maximum of every window of an image; see {@linkcode maxPool}. Shape: [n, c, h, w] → [n, c, oh, ow].
+ *
+ * @throws {ShapeError} if the window does not fit; {@linkcode OptionError} for a wrong option.
+ */
+export function maxPool2d(recorder: Recorder, x: Tensor, options: PoolOptions): Tensor {
+  return maxPoolOf(recorder, "maxPool2d", 4, x, options);
+}
+
+/** The maximum of every window of a volume; see {@linkcode maxPool}. Shape: [n, c, d, h, w] → [n, c, od, oh, ow]. */
+export function maxPool3d(recorder: Recorder, x: Tensor, options: PoolOptions): Tensor {
+  return maxPoolOf(recorder, "maxPool3d", 5, x, options);
+}
+
+/** The mean of every window of a sequence; see {@linkcode averagePool}. Shape: [n, c, w] → [n, c, ow]. */
+export function averagePool1d(recorder: Recorder, x: Tensor, options: AveragePoolOptions): Tensor {
+  checkRank("averagePool1d", x, 3);
+  return averagePool(recorder, x, options);
+}
+
+/** The mean of every window of an image; see {@linkcode averagePool}. Shape: [n, c, h, w] → [n, c, oh, ow]. */
+export function averagePool2d(recorder: Recorder, x: Tensor, options: AveragePoolOptions): Tensor {
+  checkRank("averagePool2d", x, 4);
+  return averagePool(recorder, x, options);
+}
+
+/** The mean of every window of a volume; see {@linkcode averagePool}. Shape: [n, c, d, h, w] → [n, c, od, oh, ow]. */
+export function averagePool3d(recorder: Recorder, x: Tensor, options: AveragePoolOptions): Tensor {
+  checkRank("averagePool3d", x, 5);
+  return averagePool(recorder, x, options);
+}
+
+function maxPoolOf(
+  recorder: Recorder,
+  what: string,
+  rank: number,
+  x: Tensor,
+  options: PoolOptions,
+): Tensor {
+  checkRank(what, x, rank);
+  const { y, winners } = maxPool(recorder, x, options);
+  recorder.release(winners);
+  return y;
+}
+
+function checkRank(what: string, x: Tensor, rank: number): void {
+  if (x.shape.length !== rank) {
+    throw new ShapeError(
+      `${what}: expected x of ${rank} dimensions (batch, channels, ${rank - 2} of space), got ${
+        formatShape(x.shape)
+      }`,
+    );
+  }
+}

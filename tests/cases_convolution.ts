@@ -1,0 +1,349 @@
+/**
+ * Cases of convolutions and pools in one to three dimensions.
+ *
+ * @module
+ */
+
+import { resolveConvolution } from "../src/convolution_shape.ts";
+import { OptionError, ShapeError } from "../src/errors.ts";
+import {
+  conv2d,
+  conv2dInputGradient,
+  conv2dWeightGradient,
+  convolve,
+  convolveInputGradient,
+  convolveWeightGradient,
+} from "../src/ops/convolution.ts";
+import {
+  averagePool,
+  averagePoolGradient,
+  maxPool,
+  maxPool2d,
+  maxPoolGradient,
+} from "../src/ops/pooling.ts";
+import type { Random } from "../src/random.ts";
+import * as oracle from "../src/reference/convolution.ts";
+import type { NdArray } from "../src/reference/nd_array.ts";
+import * as pools from "../src/reference/pooling.ts";
+import { type Shape, sizeOf } from "../src/shape.ts";
+import type { ConvolutionOptions, PoolOptions } from "../src/window_options.ts";
+import { blank, type Expected, floats, makeCase, pick, reference, type Row } from "./case.ts";
+
+interface Drawn {
+  readonly dims: number;
+  readonly x: Shape;
+  readonly weight: Shape;
+  readonly y: Shape;
+  readonly options: ConvolutionOptions;
+}
+
+/** Taps, stride and dilation along the width: they make kernel variants, which take time to compile. */
+const WIDTHS = [[1, 1, 1], [3, 1, 1], [3, 2, 1], [5, 1, 1], [2, 1, 2], [3, 3, 1], [
+  3,
+  2,
+  2,
+]] as const;
+
+/** A convolution of random size with strides, asymmetric padding, dilation and groups, depthwise included. */
+function drawConvolution(random: Random, index: number): Drawn {
+  for (;;) {
+    const dims = 1 + index % 3;
+    const each = (values: readonly number[]) =>
+      Array.from({ length: dims }, () => pick(random, values));
+    const groups = pick(random, [1, 1, 2, 3]);
+    const channels = pick(random, [1, 2, 3, 5]);
+    const filters = pick(random, dims === 3 ? [1, 3, 5] : [1, 2, 5, 7, 9, 17]);
+    const input = each(
+      dims === 3 ? [1, 2, 4, 5] : dims === 2 ? [1, 3, 7, 8, 9, 13] : [1, 8, 17, 40],
+    );
+    const x = [pick(random, [0, 1, 2, 3]), channels * groups, ...input];
+    const [taps, stride, dilation] = pick(random, WIDTHS);
+    const weight = [filters * groups, channels, ...each([1, 2, 3, 3, 5]).with(-1, taps)];
+    const padding = each([0, 0, 1, 2, 3]).map((before) =>
+      [before, pick(random, [0, 1, 2])] as const
+    );
+    const options = {
+      strides: each([1, 1, 2, 3]).with(-1, stride),
+      dilation: each([1, 1, 1, 2, 3]).with(-1, dilation),
+      padding: pick(random, [padding, padding, "same" as const, 1]),
+      groups,
+    };
+    try {
+      const { output } = resolveConvolution(x.slice(1), weight, options);
+      return { dims, x, weight, y: [x[0]!, weight[0]!, ...output], options };
+    } catch {
+      continue; // the kernel is larger than the padded input: draw again
+    }
+  }
+}
+
+const show = (options: unknown) => JSON.stringify(options);
+
+/** (terms + 4) · 2⁻²⁴ · Σ|a||b|, as the kernels' headers state it. */
+function sums({ shape, data }: NdArray, magnitude: NdArray, terms: number): Expected {
+  const bounds = magnitude.data.map((sum) => (terms + 4) * 2 ** -24 * sum);
+  return { shape, values: data, bounds };
+}
+
+const CONVOLUTION_KERNELS = ["convolution_direct.wgsl", "convolution_pack.wgsl"];
+
+const convolutionRows: Row[] = [
+  {
+    name: "convolution",
+    kernels: CONVOLUTION_KERNELS,
+    draws: 52,
+    draw: (random, index) => {
+      const { dims, x, weight, options } = drawConvolution(random, index);
+      const withBias = index % 2 === 0;
+      return makeCase(
+        show({ ...options, withBias }),
+        {
+          x: floats(random, x),
+          weight: floats(random, weight),
+          bias: floats(random, [weight[0]!]),
+        },
+        (recorder, { x, weight, bias }) => ({
+          y: convolve(recorder, dims, x, weight, { ...options, ...(withBias ? { bias } : {}) }),
+        }),
+        (inputs) => {
+          const [x, weight] = [reference(inputs.x), reference(inputs.weight)];
+          const all = { ...options, ...(withBias ? { bias: reference(inputs.bias) } : {}) };
+          const terms = sizeOf(weight.shape.slice(1)) + 1;
+          const y = oracle.convolution(x, weight, all);
+          return { y: sums(y, oracle.convolutionMagnitude(x, weight, all), terms) };
+        },
+      );
+    },
+    refusals: [
+      {
+        what: "an image without a batch",
+        error: ShapeError,
+        message: /^conv2d: expected x of 4 dimensions .* got \[3, 8, 8\]/,
+        call: (gpu) => conv2d(gpu, blank(gpu, 3, 8, 8), blank(gpu, 4, 3, 3, 3)),
+      },
+      {
+        what: "channels that do not fit",
+        error: ShapeError,
+        message: /^conv2d: weight: expected shape \[4, 3, 3, 3\]/,
+        call: (gpu) => conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 2, 3, 3)),
+      },
+      {
+        what: "a misspelt option",
+        error: OptionError,
+        message: /^conv2d: unknown option "stride"/,
+        call: (gpu) =>
+          conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 3, 3, 3), { stride: 2 } as never),
+      },
+    ],
+  },
+  {
+    name: "convolution input gradient",
+    kernels: CONVOLUTION_KERNELS,
+    draws: 52,
+    draw: (random, index) => {
+      const { dims, x, weight, y, options } = drawConvolution(random, index);
+      const all = { ...options, inputShape: x };
+      return makeCase(
+        show(all),
+        { dy: floats(random, y), weight: floats(random, weight) },
+        (recorder, { dy, weight }) => ({
+          dx: convolveInputGradient(recorder, dims, dy, weight, all),
+        }),
+        (inputs) => {
+          const [dy, weight] = [reference(inputs.dy), reference(inputs.weight)];
+          const terms = weight.data.length / weight.shape[1]!;
+          const dx = oracle.convolutionInputGradient(dy, weight, all);
+          const magnitude = oracle.convolutionInputGradientMagnitude(dy, weight, all);
+          return { dx: sums(dx, magnitude, terms) };
+        },
+      );
+    },
+    refusals: [{
+      what: "dy of another shape",
+      error: ShapeError,
+      message: /^conv2dInputGradient: dy: expected shape \[1, 4, 6, 6\], got \[1, 4, 6, 5\]/,
+      call: (gpu) =>
+        conv2dInputGradient(gpu, blank(gpu, 1, 4, 6, 5), blank(gpu, 4, 3, 3, 3), {
+          inputShape: [1, 3, 8, 8],
+        }),
+    }],
+  },
+  {
+    name: "convolution weight gradient",
+    kernels: ["convolution_weight_gradient.wgsl", "convolution_interleave.wgsl"],
+    draws: 100,
+    draw: (random, index) => {
+      const { dims, x, weight, y, options } = drawConvolution(random, index);
+      const all = { ...options, weightShape: weight };
+      return makeCase(
+        show(all),
+        { x: floats(random, x), dy: floats(random, y) },
+        (recorder, { x, dy }) => {
+          const { dw, db } = convolveWeightGradient(recorder, dims, x, dy, all);
+          return { dw, db: db! };
+        },
+        (inputs) => {
+          const [x, dy] = [reference(inputs.x), reference(inputs.dy)];
+          const terms = dy.data.length / dy.shape[1]! + 4;
+          const { dw, db } = oracle.convolutionWeightGradient(x, dy, all);
+          const magnitude = oracle.convolutionWeightGradientMagnitude(x, dy, all);
+          return { dw: sums(dw, magnitude.dw, terms), db: sums(db, magnitude.db, terms) };
+        },
+      );
+    },
+    refusals: [{
+      what: "weights of another shape",
+      error: ShapeError,
+      message: /^conv2dWeightGradient: dw: expected shape \[4, 3, 3, 3\], got \[4, 3, 3, 2\]/,
+      call: (gpu) =>
+        conv2dWeightGradient(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 1, 4, 6, 6), {
+          weightShape: [4, 3, 3, 3],
+          dw: blank(gpu, 4, 3, 3, 2),
+        }),
+    }],
+  },
+];
+
+/** A pool of random size, with overlapping windows, padding and windows that hang over the end. */
+function drawPool(random: Random, index: number): { x: Shape; options: PoolOptions } {
+  for (;;) {
+    const dims = 1 + index % 3;
+    const each = (values: readonly number[]) =>
+      Array.from({ length: dims }, () => pick(random, values));
+    const poolSize = each([1, 2, 3, 4]);
+    const x = [pick(random, [0, 1, 2]), pick(random, [1, 3]), ...each([1, 4, 5, 7, 9])];
+    const padding = poolSize.map((size) => [random.integer(size), random.integer(size)] as const);
+    const options = {
+      poolSize,
+      strides: each([1, 2, 3]),
+      padding: pick(random, ["valid" as const, padding]),
+      ceilMode: index % 2 === 0,
+    };
+    try {
+      pools.averagePool(reference({ shape: x, values: new Float32Array(sizeOf(x)) }), options);
+      return { x, options };
+    } catch {
+      continue; // the window is larger than the padded input: draw again
+    }
+  }
+}
+
+/** Exact values. */
+const exact = ({ shape, data }: NdArray): Expected => ({ shape, values: data });
+
+const poolRows: Row[] = [
+  {
+    name: "max pool",
+    kernels: ["pool.wgsl"],
+    draws: 36,
+    draw: (random, index) => {
+      const { x, options } = drawPool(random, index);
+      return makeCase(
+        show(options),
+        { x: floats(random, x) },
+        (recorder, { x }) => {
+          const { y, winners } = maxPool(recorder, x, options);
+          recorder.release(winners);
+          return { y };
+        },
+        (inputs) => ({ y: exact(pools.maxPool(reference(inputs.x), options)) }),
+      );
+    },
+    refusals: [
+      {
+        what: "an image without a batch",
+        error: ShapeError,
+        message: /^maxPool2d: expected x of 4 dimensions .* got \[3, 8, 8\]/,
+        call: (gpu) => maxPool2d(gpu, blank(gpu, 3, 8, 8), { poolSize: 2 }),
+      },
+      {
+        what: "padding as large as the window",
+        error: OptionError,
+        message: /^maxPool: padding: expected less than the pool size 2, got 2/,
+        call: (gpu) => maxPool(gpu, blank(gpu, 1, 3, 8, 8), { poolSize: 2, padding: 2 }),
+      },
+    ],
+  },
+  {
+    name: "max pool gradient",
+    kernels: ["pool.wgsl", "pool_gradient.wgsl"],
+    draws: 36,
+    draw: (random, index) => {
+      const { x, options } = drawPool(random, index);
+      const zero = { shape: x, values: new Float32Array(sizeOf(x)) };
+      const y = pools.averagePool(reference(zero), options).shape;
+      const all = { ...options, inputShape: x };
+      return makeCase(
+        show(all),
+        { x: floats(random, x), dy: floats(random, y) },
+        (recorder, { x, dy }) => {
+          const { y, winners } = maxPool(recorder, x, options);
+          const dx = maxPoolGradient(recorder, dy, winners, all);
+          for (const tensor of [y, winners]) recorder.release(tensor);
+          return { dx };
+        },
+        (inputs) => {
+          const [x, dy] = [reference(inputs.x), reference(inputs.dy)];
+          const dx = pools.maxPoolBackward(x, dy, options);
+          const magnitude = pools.maxPoolBackward(
+            x,
+            { ...dy, data: dy.data.map(Math.abs) },
+            options,
+          );
+          return { dx: sums(dx, magnitude, sizeOf(dy.shape.slice(2))) };
+        },
+      );
+    },
+  },
+  ...[false, true].flatMap((countPadding): Row[] => [
+    {
+      name: `average pool, ${countPadding ? "padding" : "elements"} counted`,
+      kernels: ["pool.wgsl", "pool_count.wgsl"],
+      draws: 28,
+      draw: (random, index) => {
+        const { x, options } = drawPool(random, index);
+        const all = { ...options, countPadding };
+        return makeCase(
+          show(all),
+          { x: floats(random, x) },
+          (recorder, { x }) => ({ y: averagePool(recorder, x, all) }),
+          (inputs) => {
+            const x = reference(inputs.x);
+            const y = pools.averagePool(x, all);
+            const magnitude = pools.averagePool({ ...x, data: x.data.map(Math.abs) }, all);
+            // Besides the sum: one division, exact to 2.5 units in the last place.
+            return { y: sums(y, magnitude, 4 ** (x.shape.length - 2) + 3) };
+          },
+        );
+      },
+    },
+    {
+      name: `average pool gradient, ${countPadding ? "padding" : "elements"} counted`,
+      kernels: ["pool_gradient.wgsl", "pool_count.wgsl"],
+      draws: 34,
+      draw: (random, index) => {
+        const { x, options } = drawPool(random, index);
+        const all = { ...options, countPadding, inputShape: x };
+        const { inputShape: _, ...forward } = all;
+        const zero = { shape: x, values: new Float32Array(sizeOf(x)) };
+        const y = pools.averagePool(reference(zero), forward).shape;
+        return makeCase(
+          show(all),
+          { dy: floats(random, y) },
+          (recorder, { dy }) => ({ dx: averagePoolGradient(recorder, dy, all) }),
+          (inputs) => {
+            const dy = reference(inputs.dy);
+            const dx = pools.averagePoolBackward(dy, all);
+            const absolute = { ...dy, data: dy.data.map(Math.abs) };
+            return {
+              dx: sums(dx, pools.averagePoolBackward(absolute, all), sizeOf(dy.shape.slice(2)) + 3),
+            };
+          },
+        );
+      },
+    },
+  ]),
+];
+
+/** The rows of convolutions and pools. */
+export const CONVOLUTION_ROWS: readonly Row[] = [...convolutionRows, ...poolRows];

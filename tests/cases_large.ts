@@ -1,0 +1,254 @@
+/**
+ * Large cases: more workgroups than one dimension of a dispatch takes, 65,535.
+ *
+ * @module
+ */
+
+import { relu } from "../src/ops/activations.ts";
+import { add } from "../src/ops/elementwise.ts";
+import { gatherRows } from "../src/ops/gather.ts";
+import { hinge, softmaxCrossEntropy } from "../src/ops/losses.ts";
+import type { MatmulPlan } from "../src/ops/matmul_plan.ts";
+import { dropout, randomUniform } from "../src/ops/random.ts";
+import { argmax, sum } from "../src/ops/reductions.ts";
+import { softmax } from "../src/ops/softmax.ts";
+import { matches } from "../src/ops/statistics.ts";
+import { sgdUpdate } from "../src/ops/updates.ts";
+import { type Random, threefry } from "../src/random.ts";
+import { type Case, type Expected, floats, type Input, makeCase, wholes } from "./case.ts";
+import { expectLoss } from "./cases_losses.ts";
+import { expectMatmul, matmulCase } from "./cases_matmul.ts";
+import { expectReduction } from "./cases_reductions.ts";
+import { expectSoftmax } from "./cases_softmax.ts";
+
+/** Workgroups: a prime above 65,535, so that folding into two dimensions leaves one too many. */
+const WORKGROUPS = 65_537;
+/** Elements that need them, 64 to a workgroup, the last one not full: 5 · 838,873, no multiple of 4. */
+const LENGTH = 64 * WORKGROUPS - 3;
+/** Rows of large inputs repeat, so that the reference computes only these. */
+const PERIOD = 251;
+
+/** The first rows, repeated. */
+function repeatRows<V extends Float32Array | Uint32Array>(
+  { shape, values }: Input<V>,
+  rows: number,
+): Input<V> {
+  const width = values.length / shape[0]!;
+  const repeated = values.slice(0, 0).constructor as new (length: number) => V;
+  const result = new repeated(rows * width);
+  for (let at = 0; at < result.length; at += values.length) {
+    result.set(values.subarray(0, result.length - at), at);
+  }
+  return { shape: [rows, ...shape.slice(1)], values: result };
+}
+
+/** The expected rows, repeated; values and bounds times `factor`. */
+function repeatExpected({ shape, values, bounds }: Expected, rows: number, factor = 1): Expected {
+  const width = values.length / shape[0]!;
+  const repeat = (source: ArrayLike<number>): Float64Array => {
+    const scaled = Float64Array.from(source, (value) => value * factor);
+    return repeatRows({ shape, values: scaled as never }, rows).values as never;
+  };
+  return {
+    shape: [rows, ...shape.slice(1)],
+    values: repeat(values),
+    bounds: bounds === undefined ? new Float64Array(rows * width) : repeat(bounds),
+  };
+}
+
+/** Numbers of the generator, two of each block. */
+function units(length: number, seed: number): Float32Array {
+  const result = new Float32Array(length);
+  for (let i = 0; 2 * i < length; i++) {
+    const [first, second] = threefry(seed, 0, i, 0);
+    result[2 * i] = (first >>> 8) * 2 ** -24;
+    if (2 * i + 1 < length) result[2 * i + 1] = (second >>> 8) * 2 ** -24;
+  }
+  return result;
+}
+
+const linear = { transposeA: false, transposeB: false, activation: "linear" } as const;
+
+/** A product of many rows whose tiles are the workgroups; k = 0 leaves the bias. */
+function manyTiles(random: Random, plan: MatmulPlan, rows: number, k: number): Case {
+  const base = floats(random, [PERIOD, k]);
+  const inputs = {
+    a: repeatRows(base, rows),
+    b: floats(random, [k, 8]),
+    bias: floats(random, [8], 5),
+  };
+  const drawn = matmulCase(
+    random,
+    { ...linear, bias: true, whole: [false, true, false] },
+    [1, 8, k],
+    plan,
+  );
+  return {
+    ...drawn,
+    what: `${plan.family}, ${rows} rows, k ${k}, ${plan.parts} parts`,
+    inputs,
+    expect: () => ({
+      c: repeatExpected(expectMatmul({ ...inputs, a: base }, linear), rows),
+    }),
+  };
+}
+
+const tile = { rowGroups: 1, columnGroups: 1 };
+const register: MatmulPlan = {
+  family: "register",
+  ...tile,
+  lanesM: 1,
+  lanesN: 8,
+  parts: 1,
+  chunk: 0,
+};
+const block: MatmulPlan = {
+  family: "block",
+  ...tile,
+  lanesM: 8,
+  lanesN: 8,
+  depth: 16,
+  parts: 1,
+  chunk: 0,
+};
+
+/** Launches of more than 65,535 workgroups. */
+export const MANY_WORKGROUPS: Record<string, (random: Random) => Case> = {
+  relu: (random) => {
+    const base = floats(random, [PERIOD]);
+    const y = base.values.map((value) => Math.max(value, 0));
+    return makeCase(
+      "",
+      { x: repeatRows(base, LENGTH) },
+      (recorder, { x }) => ({ y: relu(recorder, x) }),
+      () => ({ y: repeatExpected({ shape: [PERIOD], values: y }, LENGTH) }),
+    );
+  },
+  "add, repeated": (random) => {
+    const base = floats(random, [1, 5]);
+    const b = floats(random, [5]);
+    const y = base.values.map((value, j) => value + b.values[j]!);
+    return makeCase(
+      "",
+      { a: repeatRows(base, LENGTH / 5), b },
+      (recorder, tensors) => ({ y: add(recorder, tensors.a, tensors.b) }),
+      () => ({ y: repeatExpected({ shape: [1, 5], values: y }, LENGTH / 5) }),
+    );
+  },
+  "sum, argmax": (random) => {
+    const base = floats(random, [PERIOD, 2]);
+    return makeCase(
+      "",
+      { x: repeatRows(base, LENGTH) },
+      (recorder, { x }) => ({
+        total: sum(recorder, x, { axis: 1 }),
+        index: argmax(recorder, x, { axis: 1 }),
+      }),
+      () => ({
+        total: repeatExpected(expectReduction("sum", base, 1), LENGTH),
+        index: repeatExpected(expectReduction("argmax", base, 1), LENGTH),
+      }),
+    );
+  },
+  softmax: (random) => {
+    const base = floats(random, [PERIOD, 2]);
+    return makeCase(
+      "",
+      { x: repeatRows(base, LENGTH) },
+      (recorder, { x }) => ({ y: softmax(recorder, x) }),
+      () => ({ y: repeatExpected(expectSoftmax(base), LENGTH) }),
+    );
+  },
+  "softmaxCrossEntropy, matches": (random) => {
+    const base = floats(random, [PERIOD, 2]);
+    const labels = wholes(random, [PERIOD], 2);
+    const expected = expectLoss("softmaxCrossEntropy", base, labels);
+    const right = Array.from(
+      labels.values,
+      (label, i) => Number(label === Number(base.values[2 * i + 1]! > base.values[2 * i]!)),
+    );
+    return makeCase(
+      "",
+      { logits: repeatRows(base, LENGTH), labels: repeatRows(labels, LENGTH) },
+      (recorder, tensors) => {
+        const { losses, gradient } = softmaxCrossEntropy(recorder, tensors.logits, tensors.labels);
+        const matching = matches(recorder, tensors.logits, tensors.labels);
+        return { losses, gradient: gradient!, matching };
+      },
+      () => ({
+        losses: repeatExpected(expected.losses!, LENGTH),
+        gradient: repeatExpected(expected.gradient!, LENGTH, PERIOD / LENGTH),
+        matching: repeatExpected({ shape: [PERIOD], values: right }, LENGTH),
+      }),
+    );
+  },
+  hinge: (random) => {
+    const base = floats(random, [PERIOD, 1]);
+    const labels = wholes(random, [PERIOD], 2);
+    const expected = expectLoss("hinge", base, labels);
+    return makeCase(
+      "",
+      { outputs: repeatRows(base, LENGTH), labels: repeatRows(labels, LENGTH) },
+      (recorder, { outputs, labels }) => {
+        const { losses, gradient } = hinge(recorder, outputs, labels);
+        return { losses, gradient: gradient! };
+      },
+      () => ({
+        losses: repeatExpected(expected.losses!, LENGTH),
+        gradient: repeatExpected(expected.gradient!, LENGTH, PERIOD / LENGTH),
+      }),
+    );
+  },
+  "randomUniform, dropout": () => {
+    const shape = [2 * LENGTH];
+    const seed = 5;
+    const numbers = units(2 * LENGTH, seed);
+    const x: Input<Float32Array> = { shape, values: new Float32Array(2 * LENGTH).fill(3) };
+    return makeCase(
+      "",
+      { x },
+      (recorder, tensors) => ({
+        numbers: randomUniform(recorder, shape, { seed }),
+        kept: dropout(recorder, tensors.x, { rate: 0.5, seed }),
+      }),
+      () => ({
+        numbers: { shape, values: numbers },
+        kept: { shape, values: numbers.map((value) => value < 0.5 ? 0 : 6) },
+      }),
+    );
+  },
+  gather: (random) => {
+    const x = repeatRows(floats(random, [PERIOD]), LENGTH + 1);
+    return makeCase(
+      "",
+      { x },
+      (recorder, tensors) => ({ y: gatherRows(recorder, tensors.x, { rows: LENGTH, start: 1 }) }),
+      (inputs) => ({ y: { shape: [LENGTH], values: inputs.x.values.subarray(1) } }),
+    );
+  },
+  "sgd, no rounding": (random) => {
+    const shape = [4 * (LENGTH + 3)];
+    const numbers = Float32Array.from(wholes(random, [PERIOD], 100).values);
+    const dp = repeatRows({ shape: [PERIOD], values: numbers }, shape[0]!).values;
+    return makeCase(
+      "",
+      {
+        p: { shape, values: new Float32Array(shape[0]!).fill(7) },
+        dp: { shape, values: dp },
+      },
+      (recorder, { p, dp }) => {
+        sgdUpdate(recorder, p, dp, { rate: 0.5 });
+        return { p };
+      },
+      () => ({ p: { shape, values: dp.map((value) => 7 - 0.5 * value) } }),
+    );
+  },
+  "matmul plain, and the sum of parts": (random) => {
+    const plan = { family: "plain", parts: 2, chunk: 2 } as const;
+    return manyTiles(random, plan, Math.ceil(LENGTH / 8), 3);
+  },
+  "matmul register": (random) => manyTiles(random, { ...register, chunk: 3 }, 4 * WORKGROUPS, 3),
+  "matmul register, k = 0": (random) => manyTiles(random, register, 4 * WORKGROUPS, 0),
+  "matmul block": (random) => manyTiles(random, { ...block, chunk: 3 }, 32 * WORKGROUPS, 3),
+  "matmul block, k = 0": (random) => manyTiles(random, block, 32 * WORKGROUPS, 0),
+};

@@ -1,0 +1,197 @@
+/**
+ * Mistakes that could be made in the kernels, as edits of their text: the controls of the oracle tests.
+ *
+ * @module
+ */
+
+/** One edit. */
+export interface Fault {
+  /** The row of `cases.ts` that must notice. */
+  readonly row: string;
+  /** What is wrong. */
+  readonly name: string;
+  readonly from: string | RegExp;
+  readonly to: string;
+  /** Whether the kernel variants for graphics cards are to be tried. */
+  readonly card?: boolean;
+}
+
+const fault = (
+  row: string,
+  name: string,
+  from: string | RegExp,
+  to: string,
+  card = false,
+): Fault => ({ row, name, from, to, card });
+
+const ELEMENTWISE: readonly Fault[] = [
+  fault("add", "wrong sign", "a[i] + other", "a[i] - other"),
+  fault("subtract", "operands exchanged", "a[i] - other", "other - a[i]"),
+  fault("multiply", "row instead of column", "b[i % u.period]", "b[i / u.period]"),
+  fault("scale", "< for <= in the edge guard", "i >= u.length", "i > u.length"),
+  fault("scale", "guard one too early", "i >= u.length", "i + 1u >= u.length"),
+  fault("scale", "missing factor", "u.factor * a[i]", "a[i]"),
+];
+
+const ACTIVATIONS: readonly Fault[] = [
+  fault("relu", "missing NaN guard", "select(x, 0.0, x < 0.0)", "max(x, 0.0)"),
+  fault("leakyRelu", "wrong slope", "0.01 * x", "0.1 * x"),
+  fault("sigmoid", "sides exchanged", "e, x < 0.0", "e, x > 0.0"),
+  fault("sigmoid", "overflow", "exp(-abs(x))", "exp(x)"),
+  fault("tanh", "wrong coefficient", "62.0 / 2835.0", "62.0 / 2385.0"),
+  fault("tanh", "series too far", "abs(x) < 0.4", "abs(x) < 0.6"),
+  fault("step", "<= for <", "select(0.0, 1.0, x > 0.0)", "select(0.0, 1.0, x >= 0.0)"),
+  fault("step", "missing NaN guard", "x, is_nan(x))", "0.0, is_nan(x))"),
+  fault("softplus", "missing max", "max(x, 0.0) + ", ""),
+  fault("gelu", "wrong coefficient", "1.00002368", "1.0002368"),
+  fault("gelu", "missing half", "1.0 + 0.5 * z", "1.0 + z"),
+  fault("sigmoid gradient", "wrong derivative", "(1.0 - saved)", "(1.0 + saved)"),
+  fault("tanh gradient", "wrong derivative", " * (1.0 + saved)", ""),
+  fault("relu gradient", "wrong side at the kink", "saved <= 0.0", "saved < 0.0"),
+  fault("relu gradient", "missing NaN guard of dy", "dy, is_nan(dy)", "dx, is_nan(dy)"),
+  fault("step gradient", "missing NaN guard of x", "saved, is_nan(saved)", "dx, is_nan(saved)"),
+  fault("leakyRelu gradient", "missing slope", "0.01 * dy", "dy"),
+  fault("softplus gradient", "wrong sign", "sigmoid(saved)", "sigmoid(-saved)"),
+  fault("gelu gradient", "missing density", " + saved * density", ""),
+];
+
+const ROWS: readonly Fault[] = [
+  fault("softmax", "overflow", "exp(x[begin + j] - highest)", "exp(x[begin + j])"),
+  fault("softmax", "sum not accumulated", "partial += exp", "partial = exp"),
+  fault("softmax", "missing sum", " / total", ""),
+  fault("softmax", "wrong stride", "row * u.columns", "row * (u.columns + 1u)"),
+  fault("softmax", "<= for < in the edge guard", "row < u.rows", "row <= u.rows"),
+  fault("softmax", "last step of the tree dropped", "half > 0u", "half > 1u", true),
+  fault(
+    "softmax",
+    "sum of another row",
+    /shared_values\[lane \/ \S+ \* \S+\]/,
+    "shared_values[0]",
+    true,
+  ),
+  fault("softmax", "minimum for maximum", "q, q > p", "q, q < p"),
+  fault("logSoftmax", "missing log of the sum", " - log_total", ""),
+  fault("softmax gradient", "wrong sign", "dy[begin + j] - total", "dy[begin + j] + total"),
+  fault("logSoftmax gradient", "missing exponential", "exp(x[begin + j])", "x[begin + j]"),
+  fault("softmaxCrossEntropy", "missing factor", "- t) * u.factor", "- t)"),
+  fault("softmaxCrossEntropy", "label off by one", "j == label", "j + 1u == label"),
+  fault("softmaxCrossEntropy", "wrong sign of the target", "* weight - t)", "* weight + t)"),
+  fault("softmaxCrossEntropy", "missing weight", "weight * log(total)", "log(total)"),
+  fault("softmaxCrossEntropy", "missing maximum", "- highest, label", ", label"),
+  fault("hinge", "wrong side at the kink", "margin <= 0.0", "margin < 0.0"),
+  fault("hinge", "label 0 read as 0", "select(-1.0, 1.0", "select(0.0, 1.0"),
+  fault("meanSquaredError", "missing 2 in the derivative", "2.0 * (z - t)", "(z - t)"),
+  fault("meanSquaredError", "sum for mean", "total / f32(u.columns)", "total"),
+  fault("sigmoidCrossEntropy", "missing target", "max(z, 0.0) - z * t", "max(z, 0.0)"),
+  fault("sigmoidCrossEntropy", "overflow", "exp(-abs(z))", "exp(z)"),
+];
+
+const REDUCTIONS: readonly Fault[] = [
+  fault("sum", "wrong stride", "begin + j * u.inner", "begin + j"),
+  fault("sum", "transposed index", "i % u.inner", "i / u.inner"),
+  fault("sum", "steps too long", "j += u.parts", "j += u.parts + 1u"),
+  fault("sum", "part and outer mixed", "(i / u.inner) % u.parts", "(i / u.inner) / u.parts"),
+  fault("sum", "guard one too early", "i >= u.outputs", "i + 1u >= u.outputs"),
+  fault("sumOfSquares", "missing square", "v * v", "v"),
+  fault("mean", "missing factor", "u.factor * result", "result"),
+  fault("max", "missing NaN guard", "v, is_nan(v)", "result, is_nan(v)"),
+  fault("max", "minimum", "v, v > result", "v, v < result"),
+  fault("argmax", "last of equals", "index < best_index", "index > best_index"),
+  fault("argmax", "NaN is not the largest", " || (is_nan(v) && !is_nan(best))", ""),
+  fault("argmax", "equals not looked at", " || (equal && index < best_index)", ""),
+  fault("matches", "last of equals", "z > best", "z >= best"),
+  fault("matches", "missing NaN guard", " && !broken", ""),
+  fault("matches", "wrong threshold", "largest > 0.5", "largest > 0.9"),
+  fault("recordSums", "slot ignored", "u.slot", "0u"),
+  fault("recordSums", "wrong stride", "i += 64u", "i += 65u"),
+];
+
+const RANDOM: readonly Fault[] = [
+  fault("randomUniform", "wrong rotation", "x, 13u", "x, 14u"),
+  fault("randomUniform", "missing round number", "third + 1u", "third"),
+  fault("randomUniform", "wrong constant", "0x1bd11bdau", "0x1bd11bdbu"),
+  fault("randomUniform", "rotation without its other half", "x.y >> (32u - rotation)", "0u"),
+  fault("randomUniform", "counter ignored", "vec2u(i, u.counter)", "vec2u(i, 0u)"),
+  fault("randomUniform", "wrong shift", "word >> 8u", "word >> 9u"),
+  fault("randomUniform", "<= for < in the edge guard", "+ 1u < u.length", "+ 1u <= u.length"),
+  fault(
+    "randomNormal",
+    "sine and cosine exchanged",
+    "cos(angle), sin(angle)",
+    "sin(angle), cos(angle)",
+  ),
+  fault("randomNormal", "missing 2", "-2.0 * log", "-1.0 * log"),
+  fault("randomNormal", "missing mean", "u.offset + u.scale", "u.scale"),
+  fault("dropout", "missing scale", "u.scale * v", "v"),
+  fault("dropout", "kept and dropped exchanged", "< u.rate", "> u.rate"),
+  fault("dropout", "missing NaN guard", " && !is_nan(v)", ""),
+  fault("dropout", "one word for both", "words[1]", "words[0]"),
+  fault("gatherRows", "bytes in reverse", "8u * (at % 4u)", "8u * (3u - at % 4u)"),
+  fault("gatherRows", "start ignored", "u.start + row", "row"),
+  fault("gatherRows", "wrong constant", "0x735a2d97u", "0x735a2d99u"),
+  fault("gatherRows", "one round too few", "5u * 0x9e3779b9u", "4u * 0x9e3779b9u"),
+  fault("gatherRows", "missing scale", "u.scale * ", ""),
+  fault("gatherRows", "not walked into the range", "index < u.examples", "index <= u.examples"),
+  fault("gatherRows", "< for <= in the edge guard", "row >= u.rows", "row > u.rows"),
+];
+
+const UPDATES: readonly Fault[] = [
+  fault("sgdUpdate", "wrong sign", "old - u.rate", "old + u.rate"),
+  fault("sgdUpdate", "missing momentum", "u.momentum * v[i] + g", "v[i] + g"),
+  fault("sgdUpdate", "velocity not kept", "v[i] = velocity;", ""),
+  fault("sgdUpdate", "Nesterov forgets the gradient", "g += u.momentum", "g = u.momentum"),
+  fault("sgdUpdate", "missing decay", " + u.decay * old", ""),
+  fault("sgdUpdate", "clipped by the norm", "clip[0]", "clip[1]"),
+  fault("clipScale", "clips small gradients", "norm <= u.limit", "norm >= u.limit"),
+  fault("clipScale", "missing root", "sqrt(sum_of_squares[0])", "sum_of_squares[0]"),
+];
+
+const REGISTER = "matmul register 4×4 by 2×4";
+const BLOCK = "matmul block 4×4 by 8×8";
+
+const MATMUL: readonly Fault[] = [
+  fault(
+    "matmul plain",
+    "a transposed",
+    "row * u.a_row + k * u.a_step",
+    "row * u.a_step + k * u.a_row",
+  ),
+  fault("matmul plain", "<= for < in the loop", "k < k_end", "k <= k_end"),
+  fault("matmul plain", "missing bias", "sum += bias[column];", ""),
+  fault("matmul plain", "bias of the row", "bias[column]", "bias[row]"),
+  fault("matmul plain", "missing activation", "activate(sum)", "sum"),
+  fault("matmul plain", "part not offset", "part * u.chunk", "0u"),
+  fault("matmul plain", "first part dropped", "var sum = parts[at]", "var sum = 0.0"),
+  fault("matmul plain", "last part dropped", "part < u.parts", "part + 1u < u.parts"),
+  fault(REGISTER, "tail counted twice", "(k_end - k_begin) / 4u", "(k_end - k_begin + 3u) / 4u"),
+  fault(REGISTER, "step of another k", "a_0_0[1]", "a_0_0[2]"),
+  fault(REGISTER, "rows exchanged", "c_0_1_0 += a_0[1]", "c_0_1_0 += a_0[2]"),
+  fault(REGISTER, "row guard <= for <", "row >= u.m", "row > u.m"),
+  fault(REGISTER, "column guard <= for <", "column + 1u < u.n", "column + 1u <= u.n"),
+  fault(REGISTER, "bias of one column", "bias[min(column + 1u, last)]", "bias[column]"),
+  fault(REGISTER, "clamp one too early", "u.m - 1u", "u.m - 2u"),
+  fault(REGISTER, "parts at one place", "part * u.m * u.n", "0u"),
+  fault(REGISTER, "tiles transposed", "flat % u.tiles_m", "flat % u.tiles_n"),
+  fault(BLOCK, "a block's rows rotated", "[row % 4u]", "[(row + 1u) % 4u]"),
+  fault(BLOCK, "last step of a part dropped", "u.chunk, u.k)", "u.chunk, max(u.k, 1u) - 1u)"),
+  fault(
+    BLOCK,
+    "outside not zero",
+    "outer >= outer_end || inner >= inner_end",
+    "outer >= outer_end",
+  ),
+  fault(BLOCK, "wrong width", "outer * width + inner", "outer * (width + 1u) + inner"),
+  fault(BLOCK, "one step of the depth dropped", /\{\s+let a_0 = a_block\[15u[^}]*\}/, ""),
+  fault(BLOCK, "lanes transposed", "lane % 8u", "lane / 8u"),
+];
+
+/** All faults. */
+export const FAULTS: readonly Fault[] = [
+  ...ELEMENTWISE,
+  ...ACTIVATIONS,
+  ...ROWS,
+  ...REDUCTIONS,
+  ...RANDOM,
+  ...UPDATES,
+  ...MATMUL,
+];
