@@ -4,7 +4,8 @@
 // logits z, gradient dz (rows, columns); losses (rows). LABELS: targets are class indices (rows) u32, t being 1 there
 // and 0 elsewhere; else targets t (rows, columns) f32. GRADIENT: dz is wanted. An index ≥ columns gives NaN.
 // Rows, lanes, workgroup memory and order of summation as in softmax.wgsl. Finite for logits of ±1e4: the largest is
-// subtracted first. Error of a loss ≤ (columns / LANES + 14) · 2⁻²⁴ · (|max| + log columns + Σ|t||z|).
+// subtracted first. Error of a loss ≤ (columns / LANES + 14) · 2⁻²⁴ · (|max| + log columns + Σ|t||z|), and
+// that of the device's log, which WGSL allows to be 2⁻²¹ near 1.
 
 struct Uniforms {
   rows: u32,

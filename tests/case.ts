@@ -57,7 +57,7 @@ export interface Case {
 /** A call that must be refused. */
 export interface Refusal {
   readonly what: string;
-  readonly error: new (...parameters: never[]) => StrataError;
+  readonly error: new (message: string) => StrataError;
   /** What the message must say. */
   readonly message: RegExp;
   call(gpu: Gpu): unknown;
@@ -70,6 +70,11 @@ export interface Row {
   readonly kernels: readonly string[];
   /** How many cases the oracle test draws. */
   readonly draws: number;
+  /**
+   * Whether a NaN may reach more outputs than it does in the reference, as where a kernel multiplies the zeros of
+   * a padding. It must reach those of the reference all the same. Default false.
+   */
+  readonly nanSpreads?: boolean;
   /** Draws a case; `index` counts the cases of a run, to go through variants in turn. */
   draw(random: Random, index: number): Case;
   readonly refusals?: readonly Refusal[];

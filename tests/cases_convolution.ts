@@ -90,6 +90,7 @@ const CONVOLUTION_KERNELS = ["convolution_direct.wgsl", "convolution_pack.wgsl"]
 const convolutionRows: Row[] = [
   {
     name: "convolution",
+    nanSpreads: true, // the zeros of the padding are multiplied like any input
     kernels: CONVOLUTION_KERNELS,
     draws: 52,
     draw: (random, index) => {
@@ -138,6 +139,7 @@ const convolutionRows: Row[] = [
   },
   {
     name: "convolution input gradient",
+    nanSpreads: true, // the zeros of the padding are multiplied like any input
     kernels: CONVOLUTION_KERNELS,
     draws: 52,
     draw: (random, index) => {
@@ -170,6 +172,7 @@ const convolutionRows: Row[] = [
   },
   {
     name: "convolution weight gradient",
+    nanSpreads: true, // the zeros of the padding are multiplied like any input
     kernels: ["convolution_weight_gradient.wgsl", "convolution_interleave.wgsl"],
     draws: 100,
     draw: (random, index) => {

@@ -16,15 +16,17 @@ import { drawCases, findFaults, withNaN } from "./oracle.ts";
 const COUNT = 24;
 
 for (const row of ROWS) {
-  Deno.test(`${row.name}: a NaN reaches every output that it should, and no other`, (t) =>
+  Deno.test(`${row.name}: a NaN reaches the outputs that it should`, (t) =>
     withSeed(async (seed) => {
       const random = new Random(seed >>> 0, 1);
       const cases = drawCases(row, seed, COUNT).flatMap((each) => withNaN(each, random) ?? []);
       if (row.name.startsWith("random")) return assertEquals(cases.length, 0, t.name);
       assert(cases.length > 0);
       const gpu = await openGpu();
-      const software = await findFaults(gpu, cases.filter((_, i) => i % 2 === 0));
-      const card = await findFaults(gpu, cases.filter((_, i) => i % 2 === 1), { card: true });
+      const { nanSpreads = false } = row;
+      const half = (parity: number) => cases.filter((_, i) => i % 2 === parity);
+      const software = await findFaults(gpu, half(0), { nanSpreads });
+      const card = await findFaults(gpu, half(1), { nanSpreads, card: true });
       assertEquals([...software.faults, ...card.faults].slice(0, 10), []);
     }));
 }

@@ -32,15 +32,23 @@ export function withNaN(original: Case, random: Random): Case | undefined {
   return { ...original, what: `${original.what}, NaN in ${name} at ${places}`, inputs };
 }
 
+/** How {@linkcode findFaults} runs and compares. */
+export interface RunOptions extends CanaryOptions {
+  /** Whether to run every case once only, and so not to compare the bits of two runs. Default false. */
+  readonly once?: boolean;
+  /** Whether outputs may be NaN where the reference has numbers. Default false. */
+  readonly nanSpreads?: boolean;
+}
+
 /**
- * Runs every case twice (or `once`), between canaries, and reads all results at once.
+ * Runs every case twice, between canaries, and reads all results at once.
  *
  * @returns What is wrong, one text for each thing; empty if all is well.
  */
 export async function findFaults(
   gpu: Gpu,
   cases: readonly Case[],
-  options: CanaryOptions & { once?: boolean } = {},
+  options: RunOptions = {},
 ): Promise<{ faults: string[]; substitutions: number }> {
   using recorder = new CanaryRecorder(gpu, options);
   const runs = cases.map((each) => {
@@ -51,7 +59,7 @@ export async function findFaults(
   const { values, faults } = await recorder.readAll();
   cases.forEach((each, i) => {
     const [first, second] = runs[i]!;
-    const fault = compareOutputs(each.expect(each.inputs), first, values) ??
+    const fault = compareOutputs(each.expect(each.inputs), first, values, options.nanSpreads) ??
       compareBits(first, second, values);
     if (fault !== undefined) faults.push(`${each.what}: ${fault}`);
   });
@@ -69,6 +77,7 @@ function compareOutputs(
   expected: Record<string, Expected>,
   outputs: Tensors,
   values: ReadonlyMap<unknown, Values>,
+  nanSpreads = false,
 ): string | undefined {
   const names = Object.keys(expected).sort().join();
   if (Object.keys(outputs).sort().join() !== names) {
@@ -79,7 +88,7 @@ function compareOutputs(
     if (!shapesEqual(output.shape, shape)) {
       return `${name}: expected shape ${formatShape(shape)}, got ${formatShape(output.shape)}`;
     }
-    const fault = compare(values.get(output.storage)!, expected[name]!);
+    const fault = compare(values.get(output.storage)!, expected[name]!, nanSpreads);
     if (fault !== undefined) return `${name}: ${fault}`;
   }
   return undefined;
@@ -89,6 +98,7 @@ function compareOutputs(
 export function compare(
   actual: ArrayLike<number>,
   { values, bounds }: Expected,
+  nanSpreads = false,
 ): string | undefined {
   let wrong = 0;
   let first = "";
@@ -98,7 +108,7 @@ export function compare(
     const right = Number.isNaN(expected)
       ? Number.isNaN(got)
       : got === expected || Math.abs(got - expected) <= bound && bound < Infinity;
-    if (right) continue;
+    if (right || (nanSpreads && Number.isNaN(got))) continue;
     if (wrong++ === 0) first = `element ${i}: expected ${expected} ± ${bound}, got ${got}`;
   }
   return wrong === 0 ? undefined : `${first} (${wrong} of ${values.length} are wrong)`;

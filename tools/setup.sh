@@ -182,8 +182,10 @@ esac
 # What the tasks need, here and in other shells. Vulkan wants a private folder and complains without.
 mkdir -p "$cache/run"
 chmod 700 "$cache/run"
+# Without a choice WebGPU also looks for OpenGL, whose exit handler now and then aborts a finished process.
 : "${XDG_RUNTIME_DIR:=$cache/run}"
-export PATH STRATA_FLAGS XDG_RUNTIME_DIR
+[ "$(uname -s)" != Linux ] || : "${DENO_WEBGPU_BACKEND:=vulkan}"
+export PATH STRATA_FLAGS XDG_RUNTIME_DIR ${DENO_WEBGPU_BACKEND:+DENO_WEBGPU_BACKEND}
 {
   echo "# Written by tools/setup.sh. In a shell: . .cache/env"
   if [ -n "$path" ]; then
@@ -192,6 +194,9 @@ export PATH STRATA_FLAGS XDG_RUNTIME_DIR
   echo "STRATA_FLAGS=$(quoted "$STRATA_FLAGS")"
   echo "XDG_RUNTIME_DIR=\${XDG_RUNTIME_DIR:-$(quoted "$cache/run")}"
   echo "export PATH STRATA_FLAGS XDG_RUNTIME_DIR"
+  if [ -n "${DENO_WEBGPU_BACKEND-}" ]; then
+    echo "export DENO_WEBGPU_BACKEND=\${DENO_WEBGPU_BACKEND:-$(quoted "$DENO_WEBGPU_BACKEND")}"
+  fi
 } >"$cache/env.new"
 mv "$cache/env.new" "$cache/env"
 

@@ -21,9 +21,8 @@ import { type ArrayOf, bytesPerElement, type DataType, Tensor } from "./tensor.t
 /** What every buffer behind a tensor can be used for. */
 export const TENSOR_USAGE = 0x80 | 0x8 | 0x4; // STORAGE | COPY_DST | COPY_SRC, known without a GPU
 
-/** Numbers of dispatches that run at once lie in a ring of slots; the queue keeps writes in order. */
-const UNIFORM_SLOT_BYTES = 256;
-const UNIFORM_SLOTS = 64;
+/** The largest uniform struct of a kernel, 64 numbers. */
+const UNIFORM_BYTES = 256;
 
 /**
  * One device. Operations that are given a `Gpu` run at once: their results are new tensors, which the caller
@@ -43,15 +42,15 @@ export class Gpu implements Recorder {
   readonly device: Device;
   /** Dispatches run at once. */
   readonly recording = false;
+  /** Of the dispatch in hand; the queue keeps the writes in order with the submits. */
   readonly #uniforms: GPUBuffer;
-  readonly #uniformBytes = new ArrayBuffer(UNIFORM_SLOT_BYTES);
+  readonly #uniformBytes = new ArrayBuffer(UNIFORM_BYTES);
   readonly #uniformView = new DataView(this.#uniformBytes);
-  #slot = 0;
 
   private constructor(device: Device) {
     this.device = device;
     this.#uniforms = device.memory.allocate(
-      UNIFORM_SLOTS * UNIFORM_SLOT_BYTES,
+      UNIFORM_BYTES,
       GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
       "uniforms of single dispatches",
     );
@@ -136,19 +135,18 @@ export class Gpu implements Recorder {
     const { kernel, uniforms = {} } = dispatch;
     const { raw } = this.device;
     this.device.scoped(dispatch.label, () => {
-      const offset = UNIFORM_SLOT_BYTES * (this.#slot++ % UNIFORM_SLOTS);
       if (kernel.uniforms.length > 0) {
         kernel.uniforms.forEach(({ name, type }, i) => {
           const value = uniforms[name]!;
           const number = typeof value === "number" ? value : value.value;
           packUniform(this.#uniformView, 4 * i, type, number);
         });
-        raw.queue.writeBuffer(this.#uniforms, offset, this.#uniformBytes, 0, uniformBytes(kernel));
+        raw.queue.writeBuffer(this.#uniforms, 0, this.#uniformBytes, 0, uniformBytes(kernel));
       }
       const encoder = raw.createCommandEncoder();
       const pass = encoder.beginComputePass();
       pass.setPipeline(this.device.compiled(kernel).pipeline);
-      pass.setBindGroup(0, createBindGroup(this.device, bound, this.#uniforms, offset));
+      pass.setBindGroup(0, createBindGroup(this.device, bound, this.#uniforms, 0));
       pass.dispatchWorkgroups(...bound.grid);
       pass.end();
       raw.queue.submit([encoder.finish()]);

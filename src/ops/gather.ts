@@ -6,6 +6,7 @@
 
 import text from "../../kernels/gather.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
+import type { Device } from "../gpu/device.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
@@ -25,6 +26,9 @@ export interface GatherOptions {
   scale?: number;
 }
 
+/** Elements of a row that one invocation brings, at most: its loop ends before lavapipe stops it. */
+const LONGEST_WALK = 60_000;
+
 const FAMILY = new KernelFamily("gather", [{ name: "gather.wgsl", text }]);
 
 /**
@@ -32,7 +36,7 @@ const FAMILY = new KernelFamily("gather", [{ name: "gather.wgsl", text }]);
  *
  * Shape: [n, …] → [rows, …]; f32 for bytes and floats, u32 for whole numbers.
  *
- * @throws {ShapeError} if more rows are asked for than there are.
+ * @throws {ShapeError} if more rows are asked for than there are, or a row has more than 3,840,000 elements.
  */
 export function gatherRows<T extends DataType>(
   recorder: Recorder,
@@ -47,30 +51,43 @@ export function gatherRows<T extends DataType>(
       `gatherRows: ${rows} rows from ${first} do not fit in ${formatShape(examples.shape)}`,
     );
   }
-  const width = sizeOf(rest);
-  const vector = width % 4 === 0;
+  const elements = sizeOf(rest);
+  const vector = elements % 4 === 0;
+  const width = vector ? elements / 4 : elements;
+  const lanes = lanesOfRow(recorder.device, width, "gatherRows");
   const output = examples.type === "u32" ? "u32" : "f32";
   const y = recorder.empty([rows, ...rest], output);
-  const invocations = rows * (vector ? width / 4 : width);
   recorder.dispatch({
     label: `gather ${formatShape(y.shape)}`,
     kernel: FAMILY.variant({
       TYPE: examples.type,
       OUTPUT: output,
       VECTOR: vector,
+      LANES: lanes,
       SHUFFLE: shuffleKey !== undefined,
     }),
     tensors: { x: examples, y },
     uniforms: {
       examples: length,
       rows,
-      width: vector ? width / 4 : width,
+      width,
       start,
       key: shuffleKey ?? 0,
       half_bits: permutationHalfBits(length),
       scale: options.scale ?? (examples.type === "u8" ? 1 / 255 : 1),
     },
-    workgroups: workgroupsFor(invocations),
+    workgroups: workgroupsFor(rows * lanes),
   });
   return y as Tensor<T extends "u32" ? "u32" : "f32">;
+}
+
+/** Invocations that share a row: few on a software adapter, a whole workgroup on a card; a power of two. */
+function lanesOfRow(device: Device, width: number, what: string): number {
+  if (width > 64 * LONGEST_WALK) {
+    throw new ShapeError(`${what}: a row may have ${64 * LONGEST_WALK} elements, got ${width}`);
+  }
+  const most = device.adapter.software && width <= 8 * LONGEST_WALK ? 8 : 64;
+  let lanes = 1;
+  while (lanes < most && lanes < width) lanes *= 2;
+  return lanes;
 }

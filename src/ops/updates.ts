@@ -6,7 +6,7 @@
 
 import clipText from "../../kernels/clip_scale.wgsl" with { type: "text" };
 import sgdText from "../../kernels/sgd.wgsl" with { type: "text" };
-import { ShapeError } from "../errors.ts";
+import { OptionError, ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
@@ -37,7 +37,7 @@ export interface SgdUpdate {
  *
  * Shape: parameters and gradients [n], n a multiple of 4.
  *
- * @throws {ShapeError} if the shapes do not fit.
+ * @throws {ShapeError} if the shapes do not fit; {@linkcode OptionError} for momentum without a velocity.
  * @see Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum in deep learning", ICML 2013.
  */
 export function sgdUpdate(
@@ -51,6 +51,9 @@ export function sgdUpdate(
     throw new ShapeError(
       `sgdUpdate: expected a multiple of 4 parameters, got ${formatShape(parameters.shape)}`,
     );
+  }
+  if (momentum !== 0 && velocity === undefined) {
+    throw new OptionError(`sgdUpdate: momentum ${momentum} needs a velocity`);
   }
   expectShape(gradients, parameters.shape, "sgdUpdate: gradients");
   if (velocity !== undefined) expectShape(velocity, parameters.shape, "sgdUpdate: velocity");
