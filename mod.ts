@@ -51,6 +51,7 @@ export { type ArrayOf, type DataType, Tensor } from "./src/gpu/tensor.ts";
 export { ACTIVATION_NAMES, type ActivationName } from "./src/ops/activation_source.ts";
 export * from "./src/ops/activations.ts";
 export {
+  type AlgorithmOption,
   conv1d,
   conv1dInputGradient,
   conv1dWeightGradient,
@@ -60,6 +61,7 @@ export {
   conv3d,
   conv3dInputGradient,
   conv3dWeightGradient,
+  type ConvolutionAlgorithm,
   type ConvolveOptions,
   type InputGradientOptions,
   type WeightGradientOptions,

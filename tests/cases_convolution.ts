@@ -129,6 +129,21 @@ const convolutionRows: Row[] = [
         call: (gpu) => conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 2, 3, 3)),
       },
       {
+        what: "more channels than a loop can take",
+        error: ShapeError,
+        message: /^conv2d: channels .* may be 60000 in a group, got 60001/,
+        call: (gpu) => conv2d(gpu, blank(gpu, 1, 60_001, 1, 1), blank(gpu, 1, 60_001, 1, 1)),
+      },
+      {
+        what: "an algorithm that does not exist",
+        error: OptionError,
+        message: /^conv2d: algorithm: expected one of "auto", "direct", got "fast"/,
+        call: (gpu) =>
+          conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 3, 3, 3), {
+            algorithm: "fast" as never,
+          }),
+      },
+      {
         what: "a misspelt option",
         error: OptionError,
         message: /^conv2d: unknown option "stride"/,

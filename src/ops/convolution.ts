@@ -12,16 +12,22 @@ import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { ConvolutionOptions } from "../window_options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "./activation_source.ts";
-import {
-  convolveDirect,
-  convolveInputGradientDirect,
-  convolveWeightGradientDirect,
-} from "./convolution_direct.ts";
+import { checkDirect, convolveDirect, convolveInputGradientDirect } from "./convolution_direct.ts";
+import { convolveWeightGradientDirect } from "./convolution_weight_gradient.ts";
 import { expectShape } from "./launch.ts";
 import { sum } from "./reductions.ts";
 
+/** How a convolution is computed: "direct", with the outputs in registers, or what suits it best, "auto". */
+export type ConvolutionAlgorithm = "auto" | "direct";
+
+/** A choice that all passes of a convolution have. */
+export interface AlgorithmOption {
+  /** Default "auto". */
+  algorithm?: ConvolutionAlgorithm;
+}
+
 /** Options of {@linkcode conv2d} and its relatives. */
-export interface ConvolveOptions extends ConvolutionOptions {
+export interface ConvolveOptions extends ConvolutionOptions, AlgorithmOption {
   /** Added to every output of a filter. Shape: [filters]. */
   bias?: Tensor;
   /** Applied to the sum. Default "linear". */
@@ -29,13 +35,13 @@ export interface ConvolveOptions extends ConvolutionOptions {
 }
 
 /** Options of {@linkcode conv2dInputGradient} and its relatives. */
-export interface InputGradientOptions extends ConvolutionOptions {
+export interface InputGradientOptions extends ConvolutionOptions, AlgorithmOption {
   /** The shape of x. */
   inputShape: Shape;
 }
 
 /** Options of {@linkcode conv2dWeightGradient} and its relatives. */
-export interface WeightGradientOptions extends ConvolutionOptions {
+export interface WeightGradientOptions extends ConvolutionOptions, AlgorithmOption {
   /** The shape of the weights. */
   weightShape: Shape;
   /** Whether db is wanted. Default true. */
@@ -54,7 +60,7 @@ export interface WeightGradients {
   readonly db: Tensor | undefined;
 }
 
-const GEOMETRY_OPTIONS = ["strides", "padding", "dilation", "groups"];
+const SHARED_OPTIONS = ["strides", "padding", "dilation", "groups", "algorithm"];
 
 /**
  * y[n, f, o] = f(b[f] + Σ_c Σ_t x[n, c, o · stride − pad + t · dilation] · w[f, c, t]): cross-correlation, as in every framework.
@@ -173,17 +179,17 @@ export function convolveWeightGradient(
   options: WeightGradientOptions,
 ): WeightGradients {
   const what = `conv${dims}dWeightGradient`;
-  checkKeys(options, what, [...GEOMETRY_OPTIONS, "weightShape", "useBias", "dw", "db"]);
+  checkKeys(options, what, [...SHARED_OPTIONS, "weightShape", "useBias", "dw", "db"]);
   const { weightShape, useBias = true } = options;
   const geometry = geometryOf(what, dims, x.shape, weightShape, options);
   const { filters, output } = geometry;
   const batch = x.shape[0]!;
   expectShape(dy, [batch, filters, ...output], `${what}: dy`);
   if (options.dw !== undefined) expectShape(options.dw, weightShape, `${what}: dw`);
+  if (options.db !== undefined) expectShape(options.db, [filters], `${what}: db`);
   const dw = options.dw ?? recorder.empty(weightShape);
   convolveWeightGradientDirect(recorder, x, dy, geometry, dw);
   if (!useBias) return { dw, db: undefined };
-  if (options.db !== undefined) expectShape(options.db, [filters], `${what}: db`);
   const ofImages = sum(recorder, dy.reshape([batch, filters, sizeOf(output)]), { axis: 2 });
   const out = options.db === undefined ? {} : { out: options.db };
   const db = sum(recorder, ofImages, { axis: 0, ...out });
@@ -200,7 +206,7 @@ export function convolve(
   options: ConvolveOptions,
 ): Tensor {
   const what = `conv${dims}d`;
-  checkKeys(options, what, [...GEOMETRY_OPTIONS, "bias", "activation"]);
+  checkKeys(options, what, [...SHARED_OPTIONS, "bias", "activation"]);
   const { bias, activation = "linear" } = options;
   checkOneOf(activation, `${what}: activation`, ACTIVATION_NAMES);
   const geometry = geometryOf(what, dims, x.shape, weight.shape, options);
@@ -219,7 +225,7 @@ export function convolveInputGradient(
   options: InputGradientOptions,
 ): Tensor {
   const what = `conv${dims}dInputGradient`;
-  checkKeys(options, what, [...GEOMETRY_OPTIONS, "inputShape"]);
+  checkKeys(options, what, [...SHARED_OPTIONS, "inputShape"]);
   const { inputShape } = options;
   const geometry = geometryOf(what, dims, inputShape, weight.shape, options);
   expectShape(dy, [inputShape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
@@ -233,8 +239,9 @@ function geometryOf(
   dims: number,
   inputShape: Shape,
   weightShape: Shape,
-  options: ConvolutionOptions,
+  options: ConvolutionOptions & AlgorithmOption,
 ): ConvolutionGeometry {
+  checkOneOf(options.algorithm ?? "auto", `${what}: algorithm`, ["auto", "direct"]);
   if (inputShape.length !== dims + 2) {
     throw new ShapeError(
       `${what}: expected x of ${dims + 2} dimensions (batch, channels, ${dims} of space), got ${
@@ -245,10 +252,12 @@ function geometryOf(
   const { strides, padding, dilation, groups } = options;
   const given = Object.entries({ strides, padding, dilation, groups })
     .filter(([, value]) => value !== undefined);
-  return resolveConvolution(
+  const geometry = resolveConvolution(
     inputShape.slice(1),
     weightShape,
     Object.fromEntries(given) as ConvolutionOptions,
     what,
   );
+  checkDirect(geometry, what);
+  return geometry;
 }

@@ -5,19 +5,15 @@
  */
 
 import directText from "../../kernels/convolution_direct.wgsl" with { type: "text" };
-import interleaveText from "../../kernels/convolution_interleave.wgsl" with { type: "text" };
 import packText from "../../kernels/convolution_pack.wgsl" with { type: "text" };
-import weightGradientText from "../../kernels/convolution_weight_gradient.wgsl" with {
-  type: "text",
-};
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
+import { ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { formatShape } from "../shape.ts";
+import { formatShape, sizeOf } from "../shape.ts";
 import { ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
-import { NAN_SOURCE, workgroupsFor } from "./launch.ts";
-import { sum } from "./reductions.ts";
+import { NAN_SOURCE, perAxis, workgroupsFor } from "./launch.ts";
 
 const DIRECT = new KernelFamily("convolution/direct", [
   NAN_SOURCE,
@@ -26,13 +22,6 @@ const DIRECT = new KernelFamily("convolution/direct", [
 ]);
 const PACK = new KernelFamily("convolution/pack", [
   { name: "convolution_pack.wgsl", text: packText },
-]);
-
-const INTERLEAVE = new KernelFamily("convolution/interleave", [
-  { name: "convolution_interleave.wgsl", text: interleaveText },
-]);
-const WEIGHT_GRADIENT = new KernelFamily("convolution/weightGradient", [
-  { name: "convolution_weight_gradient.wgsl", text: weightGradientText },
 ]);
 
 /** One spatial dimension of a pass: which outputs are computed from which taps, and where they go. */
@@ -61,6 +50,25 @@ interface PassChannels {
   readonly groups: number;
   readonly summed: number;
   readonly produced: number;
+}
+
+/** Trips of an invocation's loop, at most: fewer than the 65,535 at which lavapipe stops. */
+const MAX_TRIPS = 60_000;
+
+/**
+ * Checks that the direct kernels' loops stay short enough, whatever the pass.
+ *
+ * @throws {ShapeError} if they do not.
+ */
+export function checkDirect(geometry: ConvolutionGeometry, what: string): void {
+  const { channels, filters, groups, kernel } = geometry;
+  const trips = Math.max(channels, filters) / groups * sizeOf(kernel.slice(0, -1));
+  if (trips > MAX_TRIPS) {
+    throw new ShapeError(
+      `${what}: channels (or filters) · kernel without its width may be ${MAX_TRIPS} in a group, ` +
+        `got ${trips}`,
+    );
+  }
 }
 
 /** y = f(x ⋆ w + b). Shapes as in `conv2d`; `out` is written. */
@@ -175,105 +183,6 @@ function gradientAxis(
   };
 }
 
-/** Trips of an invocation's loops: fewer than the 65,535 at which lavapipe stops. */
-const MAX_TRIPS = 60_000;
-/** vec4 accumulators of an invocation, at most; more are spilled too often. */
-const ACCUMULATORS = 50;
-/** Outputs that an invocation takes at once on its way along a row. */
-const WALK_COLUMNS = 4;
-/** Bytes of partial sums that are worth their parallelism. */
-const PARTIAL_BYTES = 2 ** 25;
-
-/** dw = x ⋆ dy. Shapes as in `conv2dWeightGradient`; `out` is written. */
-export function convolveWeightGradientDirect(
-  recorder: Recorder,
-  x: Tensor,
-  dy: Tensor,
-  geometry: ConvolutionGeometry,
-  out: Tensor,
-): void {
-  const g = liftDimensions(geometry, 3);
-  const { groups } = geometry;
-  const batch = x.shape[0]!;
-  const channels = geometry.channels / groups;
-  const filters = geometry.filters / groups;
-  const [kD, kH, kW] = g.kernel as [number, number, number];
-  const [outD, outH, outW] = g.output as [number, number, number];
-  const rowGroups = Math.max(
-    1,
-    Math.min(filters > 8 ? 4 : filters > 4 ? 2 : 1, Math.floor(ACCUMULATORS / kW)),
-  );
-  const tapRows = Math.max(1, Math.min(kH, Math.floor(ACCUMULATORS / (rowGroups * kW))));
-  const rowTiles = Math.ceil(filters / (4 * rowGroups));
-  const padded = 4 * rowGroups * rowTiles;
-  const tapBlocks = Math.ceil(kH / tapRows);
-  const pixels = outD * outH * outW;
-
-  const interleaved = recorder.empty([batch, groups, pixels, padded]);
-  recorder.dispatch({
-    label: `interleave ${formatShape(dy.shape)}`,
-    kernel: INTERLEAVE.variant(),
-    tensors: { y: dy, z: interleaved },
-    uniforms: { length: interleaved.size, rows: filters, padded, pixels },
-    workgroups: workgroupsFor(interleaved.size),
-  });
-
-  const { software } = recorder.device.adapter;
-  const lanes = software ? 8 : 64;
-  const rows = batch * outD * outH;
-  const itemsOfPart = channels * kD * tapBlocks;
-  const wanted = Math.ceil((software ? 256 : 16_384) / (itemsOfPart * rowTiles * groups));
-  const affordable = Math.max(1, Math.floor(PARTIAL_BYTES / Math.max(1, out.bytes)));
-  const trips = rows * (Math.ceil(outW / WALK_COLUMNS) + 1);
-  const atLeast = Math.ceil(trips / MAX_TRIPS);
-  const aim = Math.max(1, atLeast, Math.min(wanted, affordable, rows));
-  const partRows = Math.max(1, Math.ceil(rows / aim));
-  const parts = Math.max(1, Math.ceil(rows / partRows));
-  const partial = parts === 1 ? out : recorder.empty([parts, ...out.shape]);
-  const items = parts * itemsOfPart;
-  recorder.dispatch({
-    label: `convolution weight gradient ${formatShape(x.shape)} ${formatShape(out.shape)}`,
-    kernel: WEIGHT_GRADIENT.variant({
-      LANES: lanes,
-      ROW_GROUPS: rowGroups,
-      TAP_ROWS: tapRows,
-      TAPS: kW,
-      COLUMNS: WALK_COLUMNS,
-      STRIDE: g.strides[2]!,
-      DILATION: g.dilation[2]!,
-      POSITIONS: (WALK_COLUMNS - 1) * g.strides[2]! + (kW - 1) * g.dilation[2]! + 1,
-    }),
-    tensors: { x, dy: interleaved, dw: partial },
-    uniforms: {
-      items,
-      parts,
-      part_rows: partRows,
-      rows,
-      row_tiles: rowTiles,
-      groups,
-      channels,
-      filters,
-      ...perAxis("in", g.input),
-      ...perAxis("out", g.output),
-      k_d: kD,
-      k_h: kH,
-      tap_blocks: tapBlocks,
-      stride_d: g.strides[0]!,
-      stride_h: g.strides[1]!,
-      dilation_d: g.dilation[0]!,
-      dilation_h: g.dilation[1]!,
-      ...perAxis("pad", g.padBefore),
-    },
-    workgroups: rowTiles * groups * Math.ceil(items / lanes),
-    flops: 2 * batch * pixels * out.size,
-  });
-  recorder.release(interleaved);
-  if (parts > 1) {
-    sum(recorder, partial, { axis: 0, out });
-    recorder.release(partial);
-  }
-}
-
 /** Columns of an output row that one invocation computes, for filters in tiles of 8 or 16. */
 const COLUMNS = 8;
 
@@ -362,8 +271,4 @@ function pass(
       taps[0]! * taps[1]! * taps[2]!,
   });
   recorder.release(packed);
-}
-
-function perAxis(name: string, [d, h, w]: readonly number[]): Record<string, number> {
-  return { [`${name}_d`]: d!, [`${name}_h`]: h!, [`${name}_w`]: w! };
 }

@@ -74,3 +74,8 @@ export function rowLanes(device: Device, { columns }: Rows, what: string): numbe
 export function rowWorkgroups(rows: number, lanes: number): number {
   return Math.ceil(rows * lanes / 64);
 }
+
+/** Uniforms `name_d`, `name_h`, `name_w`: a number for each axis of space. */
+export function perAxis(name: string, [d, h, w]: readonly number[]): Record<string, number> {
+  return { [`${name}_d`]: d!, [`${name}_h`]: h!, [`${name}_w`]: w! };
+}

@@ -15,7 +15,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys } from "../options.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { PoolOptions } from "../window_options.ts";
-import { expectShape, NAN_SOURCE, workgroupsFor } from "./launch.ts";
+import { expectShape, NAN_SOURCE, perAxis, workgroupsFor } from "./launch.ts";
 
 /** Options of {@linkcode averagePool}. */
 export interface AveragePoolOptions extends PoolOptions {
@@ -191,18 +191,15 @@ function geometryOf(
 
 function uniformsOf(geometry: WindowGeometry, length: number): Record<string, number> {
   const { input, output, kernel, strides, padBefore, padAfter } = liftDimensions(geometry, 3);
-  const lists = {
-    in: input,
-    out: output,
-    k: kernel,
-    stride: strides,
-    pad: padBefore,
-    after: padAfter,
+  return {
+    length,
+    ...perAxis("in", input),
+    ...perAxis("out", output),
+    ...perAxis("k", kernel),
+    ...perAxis("stride", strides),
+    ...perAxis("pad", padBefore),
+    ...perAxis("after", padAfter),
   };
-  const entries = Object.entries(lists).flatMap(([name, list]) =>
-    ["d", "h", "w"].map((axis, i) => [`${name}_${axis}`, list[i]!])
-  );
-  return { length, ...Object.fromEntries(entries) };
 }
 
 /** The maximum of every window of a sequence; see {@linkcode maxPool}. Shape: [n, c, w] → [n, c, ow]. */
