@@ -103,6 +103,7 @@ export type { Optimizer, UpdateTensors } from "./src/optimizers/optimizer.ts";
 export * from "./src/optimizers/schedules.ts";
 export { Sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 
+export * from "./src/models/networks.ts";
 export { Sequential, type SequentialOptions } from "./src/models/sequential.ts";
 export type { EvaluateOptions, Evaluation } from "./src/training/evaluate.ts";
 export type { FitOptions } from "./src/training/fit.ts";

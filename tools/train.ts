@@ -9,7 +9,7 @@ import {
   NonFiniteError,
   OptionError,
   type Schedule,
-  Sequential,
+  type Sequential,
   Sgd,
   StrataError,
 } from "../mod.ts";
@@ -86,8 +86,8 @@ async function run(options: TrainOptions, display: Display): Promise<boolean> {
   await checkFolder(folder);
 
   const choice: ModelChoice = MODELS[options.model];
-  const { inputShape } = data.train;
-  using model = new Sequential(choice.layers(options), { gpu, inputShape, seed: options.seed });
+  const { inputShape, classes } = data.train;
+  using model = choice.create({ ...options, gpu, inputShape, classes });
   const steps = Math.ceil(data.train.length / options["batch-size"]);
   let firstStepAt = NaN;
   compile(model, options, steps * options.epochs, () => firstStepAt ||= performance.now());

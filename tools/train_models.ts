@@ -8,12 +8,14 @@ import {
   type ActivationName,
   constantRate,
   cosineDecay,
-  Dense,
-  Dropout,
   exponentialDecay,
   inverseTimeDecay,
-  type Layer,
+  lenet5,
+  logisticRegression,
+  mlp,
+  type NetworkOptions,
   type Schedule,
+  type Sequential,
   stepDecay,
   warmUp,
 } from "../mod.ts";
@@ -31,27 +33,18 @@ export interface ModelChoice {
   readonly about: string;
   /** The options of the command line that shape it; the others are refused. */
   readonly options: readonly (keyof ModelOptions)[];
-  readonly layers: (options: ModelOptions) => Layer[];
+  readonly create: (options: NetworkOptions & ModelOptions) => Sequential;
 }
-
-const CLASSES = 10;
 
 /** The networks. A new one is one more line. */
 export const MODELS = {
-  mlp: { about: "hidden layers", options: ["hidden", "activation", "dropout"], layers: mlp },
-  logistic: { about: "none", options: [], layers: () => [new Dense({ units: CLASSES })] },
+  mlp: { about: "hidden layers", options: ["hidden", "activation", "dropout"], create: mlp },
+  logistic: { about: "none", options: [], create: logisticRegression },
+  lenet5: { about: "two convolutions", options: [], create: lenet5 },
 } as const satisfies Record<string, ModelChoice>;
 
 /** The name of a network. */
 export type ModelName = keyof typeof MODELS;
-
-function mlp({ hidden, activation, dropout }: ModelOptions): Layer[] {
-  const layers: Layer[] = hidden.flatMap((units) => [
-    new Dense({ units, activation }),
-    ...(dropout > 0 ? [new Dropout({ rate: dropout })] : []),
-  ]);
-  return [...layers, new Dense({ units: CLASSES })];
-}
 
 /** Learning rates that fall from `rate` over `steps` steps, the rest of a training. */
 export const SCHEDULES = {
