@@ -109,7 +109,7 @@ export type { EvaluateOptions, Evaluation } from "./src/training/evaluate.ts";
 export type { FitOptions } from "./src/training/fit.ts";
 export type { EpochRecord, History, Progress } from "./src/training/history.ts";
 export type { Parameter } from "./src/training/parameters.ts";
-export type { Inputs, PredictOptions } from "./src/training/predict.ts";
+export type { Inputs, InputSource, PredictOptions } from "./src/training/predict.ts";
 export type { CompileOptions, MetricName } from "./src/training/trainer.ts";
 
 export {

@@ -7,12 +7,13 @@
 import { resolveConvolution } from "../src/convolution_shape.ts";
 import { OptionError, ShapeError } from "../src/errors.ts";
 import {
+  conv1dWeightGradient,
   conv2d,
   conv2dInputGradient,
   conv2dWeightGradient,
+  conv3dWeightGradient,
   convolve,
   convolveInputGradient,
-  convolveWeightGradient,
 } from "../src/ops/convolution.ts";
 import {
   averagePool,
@@ -197,8 +198,9 @@ const convolutionRows: Row[] = [
         show(all),
         { x: floats(random, x), dy: floats(random, y) },
         (recorder, { x, dy }) => {
-          const { dw, db } = convolveWeightGradient(recorder, dims, x, dy, all);
-          return { dw, db: db! };
+          const gradients = [conv1dWeightGradient, conv2dWeightGradient, conv3dWeightGradient];
+          const { dw, db } = gradients[dims - 1]!(recorder, x, dy, all);
+          return { dw, db };
         },
         (inputs) => {
           const [x, dy] = [reference(inputs.x), reference(inputs.dy)];

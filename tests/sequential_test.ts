@@ -330,6 +330,10 @@ Deno.test("predict and evaluate take any number of examples", async () => {
     assert(loss > 0);
   }
   assertEquals((await model.predict(new Float32Array(0))).length, 0);
+  async function* stream(): AsyncGenerator<Batch> {
+    for (const batch of digits.batches(64)) yield await Promise.resolve(batch);
+  }
+  assertEquals((await model.predict(stream())).length, 10 * digits.length);
   const pieces = [digits.x.subarray(0, 784 * 100), digits.x.subarray(784 * 100)];
   assertEquals(
     await model.predict(pieces, { batchSize: 50 }),

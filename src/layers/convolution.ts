@@ -13,7 +13,12 @@ import {
   gradientNeedsInput,
 } from "../ops/activation_source.ts";
 import { activation, activationGradient } from "../ops/activations.ts";
-import { convolve, convolveInputGradient, convolveWeightGradient } from "../ops/convolution.ts";
+import {
+  convolve,
+  convolveBiasGradient,
+  convolveInputGradient,
+  convolveWeightGradient,
+} from "../ops/convolution.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import {
   checkConvolutionOptions,
@@ -151,9 +156,8 @@ export abstract class ConvolutionLayer implements Layer {
         ...move,
         weightShape: weight.shape,
         dw: gradients["weight"]!,
-        useBias: this.useBias,
-        ...(this.useBias ? { db: gradients["bias"]! } : {}),
       });
+      if (this.useBias) convolveBiasGradient(recorder, dz, gradients["bias"]!);
       if (!context.inputGradient) return undefined;
       return convolveInputGradient(recorder, this.#dims, dz, weight, {
         ...move,

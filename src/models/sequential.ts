@@ -19,7 +19,12 @@ import type { History } from "../training/history.ts";
 import { ManualStep } from "../training/manual_step.ts";
 import { Network } from "../training/network.ts";
 import type { Parameter } from "../training/parameters.ts";
-import { type Inputs, predict, type PredictOptions } from "../training/predict.ts";
+import {
+  type Inputs,
+  type InputSource,
+  predict,
+  type PredictOptions,
+} from "../training/predict.ts";
 import { type CompileOptions, Trainer } from "../training/trainer.ts";
 import { architectureOf, loadParameters, readModelFile, saveModel } from "./model_file.ts";
 import { summarize } from "./summary.ts";
@@ -138,12 +143,12 @@ export class Sequential {
   /**
    * Computes the outputs of any number of inputs.
    *
-   * @param inputs All in one array, or several, or a data set. Bytes are scaled by 1/255.
+   * @param inputs All in one array, or a data set, or an iterable of arrays or batches. Bytes are scaled by 1/255.
    * @returns Row-major, inputs × outputs: logits, unless softmax is asked for.
    * @throws {ShapeError} if an array is no whole number of inputs.
    */
   async predict(
-    inputs: Inputs | Dataset | Iterable<Inputs> | AsyncIterable<Inputs>,
+    inputs: Inputs | Dataset | InputSource,
     options: PredictOptions = {},
   ): Promise<Float32Array> {
     if (inputs instanceof Dataset) this.#checkData(inputs, "predict");

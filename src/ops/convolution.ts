@@ -44,8 +44,6 @@ export interface InputGradientOptions extends ConvolutionOptions, AlgorithmOptio
 export interface WeightGradientOptions extends ConvolutionOptions, AlgorithmOption {
   /** The shape of the weights. */
   weightShape: Shape;
-  /** Whether db is wanted. Default true. */
-  useBias?: boolean;
   /** Where to write dw. Default: a new tensor. */
   dw?: Tensor;
   /** Where to write db. Default: a new tensor. */
@@ -56,8 +54,8 @@ export interface WeightGradientOptions extends ConvolutionOptions, AlgorithmOpti
 export interface WeightGradients {
   /** ∂C/∂weight. Shape: that of the weights. */
   readonly dw: Tensor;
-  /** ∂C/∂bias. Shape: [filters]. Undefined if it was not wanted. */
-  readonly db: Tensor | undefined;
+  /** ∂C/∂bias. Shape: [filters]. */
+  readonly db: Tensor;
 }
 
 const SHARED_OPTIONS = ["strides", "padding", "dilation", "groups", "algorithm"];
@@ -147,7 +145,7 @@ export function conv2dWeightGradient(
   dy: Tensor,
   options: WeightGradientOptions,
 ): WeightGradients {
-  return convolveWeightGradient(recorder, 2, x, dy, options);
+  return weightGradients(recorder, 2, x, dy, options);
 }
 
 /** Like {@linkcode conv2dWeightGradient}, in one dimension. */
@@ -157,7 +155,7 @@ export function conv1dWeightGradient(
   dy: Tensor,
   options: WeightGradientOptions,
 ): WeightGradients {
-  return convolveWeightGradient(recorder, 1, x, dy, options);
+  return weightGradients(recorder, 1, x, dy, options);
 }
 
 /** Like {@linkcode conv2dWeightGradient}, in three dimensions. */
@@ -167,34 +165,47 @@ export function conv3dWeightGradient(
   dy: Tensor,
   options: WeightGradientOptions,
 ): WeightGradients {
-  return convolveWeightGradient(recorder, 3, x, dy, options);
+  return weightGradients(recorder, 3, x, dy, options);
 }
 
-/** {@linkcode conv2dWeightGradient} and its relatives, by the number of dimensions of space. */
+/** dw of {@linkcode conv2dWeightGradient} and its relatives, by the number of dimensions of space. */
 export function convolveWeightGradient(
   recorder: Recorder,
   dims: number,
   x: Tensor,
   dy: Tensor,
-  options: WeightGradientOptions,
-): WeightGradients {
+  options: Omit<WeightGradientOptions, "db">,
+): Tensor {
   const what = `conv${dims}dWeightGradient`;
-  checkKeys(options, what, [...SHARED_OPTIONS, "weightShape", "useBias", "dw", "db"]);
-  const { weightShape, useBias = true } = options;
+  checkKeys(options, what, [...SHARED_OPTIONS, "weightShape", "dw"]);
+  const { weightShape } = options;
   const geometry = geometryOf(what, dims, x.shape, weightShape, options);
-  const { filters, output } = geometry;
-  const batch = x.shape[0]!;
-  expectShape(dy, [batch, filters, ...output], `${what}: dy`);
+  expectShape(dy, [x.shape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
   if (options.dw !== undefined) expectShape(options.dw, weightShape, `${what}: dw`);
-  if (options.db !== undefined) expectShape(options.db, [filters], `${what}: db`);
   const dw = options.dw ?? recorder.empty(weightShape);
   convolveWeightGradientDirect(recorder, x, dy, geometry, dw);
-  if (!useBias) return { dw, db: undefined };
-  const ofImages = sum(recorder, dy.reshape([batch, filters, sizeOf(output)]), { axis: 2 });
-  const out = options.db === undefined ? {} : { out: options.db };
-  const db = sum(recorder, ofImages, { axis: 0, ...out });
+  return dw;
+}
+
+/** db[f] = Σ dy[n, f, o]. Shape: dy [n, filters, …] → [filters]. */
+export function convolveBiasGradient(recorder: Recorder, dy: Tensor, db?: Tensor): Tensor {
+  const [batch, filters, ...space] = dy.shape as [number, number, ...number[]];
+  if (db !== undefined) expectShape(db, [filters], "convolution bias gradient: db");
+  const ofImages = sum(recorder, dy.reshape([batch, filters, sizeOf(space)]), { axis: 2 });
+  const result = sum(recorder, ofImages, { axis: 0, ...(db && { out: db }) });
   recorder.release(ofImages);
-  return { dw, db };
+  return result;
+}
+
+function weightGradients(
+  recorder: Recorder,
+  dims: number,
+  x: Tensor,
+  dy: Tensor,
+  { db, ...options }: WeightGradientOptions,
+): WeightGradients {
+  const dw = convolveWeightGradient(recorder, dims, x, dy, options);
+  return { dw, db: convolveBiasGradient(recorder, dy, db) };
 }
 
 /** {@linkcode conv2d} and its relatives, by the number of dimensions of space. */

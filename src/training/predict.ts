@@ -22,18 +22,24 @@ export interface PredictOptions {
   softmax?: boolean;
 }
 
-/** Inputs: all in one array, or arrays one after the other. Bytes are scaled by 1/255. */
+/** Inputs of any number, in one array. Bytes are scaled by 1/255. */
 export type Inputs = Float32Array | Uint8Array;
+
+/** Inputs that come one array, or one batch, after the other. */
+export type InputSource =
+  | Iterable<Inputs | { readonly x: Inputs }>
+  | AsyncIterable<Inputs | { readonly x: Inputs }>;
 
 /**
  * Computes the outputs.
  *
+ * @param source Arrays, or batches whose targets are not looked at.
  * @returns Row-major, n × outputs.
  * @throws {ShapeError} if an array is no whole number of inputs.
  */
 export async function predict(
   network: Network,
-  arrays: Iterable<Inputs> | AsyncIterable<Inputs>,
+  source: InputSource,
   options: PredictOptions,
 ): Promise<Float32Array> {
   checkKeys(options, "predict", ["batchSize", "softmax"]);
@@ -41,7 +47,8 @@ export async function predict(
   const predictor = new Predictor(network, options);
   try {
     const parts: Float32Array[] = [];
-    for await (const array of arrays) {
+    for await (const item of source) {
+      const array = "x" in item ? item.x : item;
       for (const [input, rows] of predictor.slices(array)) {
         parts.push(await predictor.run(input, rows));
       }
