@@ -97,6 +97,7 @@ export {
   zeros,
 } from "./src/layers/initializers.ts";
 export type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./src/layers/layer.ts";
+export { ParameterlessLayer } from "./src/layers/parameterless_layer.ts";
 export * from "./src/layers/pooling.ts";
 export type { LossFunction, LossName } from "./src/losses/losses.ts";
 export type { Optimizer, UpdateTensors } from "./src/optimizers/optimizer.ts";

@@ -12,9 +12,20 @@ import { type Shape, sizeOf } from "../src/shape.ts";
 
 const TOLERANCE = 1e-7;
 
-/** Normal numbers of deviation 2. */
-export function randomArray(shape: Shape, random: Random): NdArray {
-  return ndArray(shape, Array.from({ length: sizeOf(shape) }, () => 2 * random.normal()));
+/** Normal numbers of deviation 2, at least 0.01 away from `kinks` so that no difference reaches over one. */
+export function randomArray(
+  shape: Shape,
+  random: Random,
+  kinks: readonly number[] = [],
+): NdArray {
+  return ndArray(
+    shape,
+    Array.from({ length: sizeOf(shape) }, () => {
+      let value = 2 * random.normal();
+      while (kinks.some((kink) => Math.abs(value - kink) < 0.01)) value = 2 * random.normal();
+      return value;
+    }),
+  );
 }
 
 /** Numbers in random order of which no two are closer than 0.1, for functions that have kinks at ties. */

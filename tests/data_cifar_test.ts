@@ -3,6 +3,7 @@ import { toFileUrl } from "@std/path";
 import { CIFAR10_CLASSES, loadCifar10, parseCifar10 } from "../src/data/cifar.ts";
 import { FormatError, OptionError, StrataError } from "../src/errors.ts";
 import { checkMutants } from "./mutants.ts";
+import { gzip } from "./gzip.ts";
 
 const RECORD = 3073;
 
@@ -25,11 +26,6 @@ function batchFile(...labels: number[]): Uint8Array {
     bytes[i * RECORD] = label;
   });
   return bytes;
-}
-
-async function gzip(bytes: Uint8Array): Promise<Uint8Array> {
-  const stream = new Blob([bytes.slice()]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 /** Loads from a folder with these files. */

@@ -3,16 +3,12 @@ import { gunzip, isGzip, parseIdx } from "../src/data/idx.ts";
 import { FormatError } from "../src/errors.ts";
 import { sizeOf } from "../src/shape.ts";
 import { checkMutants } from "./mutants.ts";
+import { gzip } from "./gzip.ts";
 
 /** An IDX file of unsigned bytes. */
 function idx(shape: number[], data: Iterable<number>, type = 8): Uint8Array {
   const dimensions = shape.flatMap((d) => [d >>> 24, d >>> 16 & 255, d >>> 8 & 255, d & 255]);
   return new Uint8Array([0, 0, type, shape.length, ...dimensions, ...data]);
-}
-
-async function gzip(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([bytes.slice()]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 function withTrailer(bytes: Uint8Array, length: number): Uint8Array {

@@ -3,6 +3,7 @@ import { toFileUrl } from "@std/path";
 import { loadMnist, parseMnist } from "../src/data/mnist.ts";
 import { FormatError, OptionError, StrataError } from "../src/errors.ts";
 import { checkMutants } from "./mutants.ts";
+import { gzip } from "./gzip.ts";
 
 /** Where the real MNIST may be; the tests that need it are skipped where it is not. */
 const REAL = `${Deno.env.get("STRATA_DATA") ?? `${import.meta.dirname}/../../shared/data`}/mnist`;
@@ -22,11 +23,6 @@ function imageFile(count: number, side = 28): Uint8Array {
 
 function labelFile(...labels: number[]): Uint8Array {
   return new Uint8Array([0, 0, 8, 1, 0, 0, 0, labels.length, ...labels]);
-}
-
-async function gzip(bytes: Uint8Array): Promise<Uint8Array> {
-  const stream = new Blob([bytes.slice()]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 /** Loads from a folder with these files. */

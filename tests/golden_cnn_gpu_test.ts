@@ -5,7 +5,6 @@
  * @module
  */
 
-import { assert } from "@std/assert";
 import {
   AveragePool2d,
   Conv2d,
@@ -18,6 +17,7 @@ import {
   Sgd,
 } from "../mod.ts";
 import { openGpu } from "./gpu.ts";
+import { assertClose, checkGradients, checkNorms, setParameters } from "./golden_check.ts";
 import {
   goldenCnnBatch,
   goldenCnnParameters,
@@ -25,8 +25,6 @@ import {
   goldenCnnRuns,
   type GoldenLayer,
 } from "./golden_cnn.ts";
-
-const TOLERANCE = 1e-5;
 
 /** The layer of a golden network, or undefined for a kind that has no GPU layer. */
 function layerOf(golden: GoldenLayer): Layer | undefined {
@@ -50,14 +48,8 @@ function layerOf(golden: GoldenLayer): Layer | undefined {
 function buildModel(gpu: Gpu, run: GoldenCnnRun, layers: Layer[]): Sequential {
   const model = new Sequential(layers, { gpu, inputShape: run.inputShape });
   model.compile({ loss: "softmaxCrossEntropy", optimizer: new Sgd(run.optimizer) });
-  const initial = goldenCnnParameters(run);
-  model.parameters.forEach(({ value }, i) => value.write(initial[i]!.values));
+  setParameters(model, goldenCnnParameters(run));
   return model;
-}
-
-function assertClose(actual: number, expected: number, scale: number, what: string): void {
-  const error = Math.abs(actual - expected);
-  assert(error <= TOLERANCE * scale, `${what}: expected ${expected}, got ${actual}`);
 }
 
 for (const run of goldenCnnRuns) {
@@ -73,22 +65,9 @@ for (const run of goldenCnnRuns) {
       model.forward(x);
       const [loss] = await model.backward(y).read();
       assertClose(loss!, run.losses[step]!, Math.abs(run.losses[step]!), `loss of step ${step}`);
-      if (step === 0) {
-        const gradients = await Promise.all(model.parameters.map((p) => p.gradient!.read()));
-        run.gradients.forEach(({ name, norm, stride, values }, i) => {
-          const rms = norm / Math.sqrt(gradients[i]!.length);
-          values.forEach((expected, j) => {
-            const scale = Math.abs(expected) + rms;
-            assertClose(gradients[i]![j * stride]!, expected, scale, `${name}: d[${j * stride}]`);
-          });
-        });
-      }
+      if (step === 0) await checkGradients(model, run.gradients);
       model.update();
     }
-    const values = await Promise.all(model.parameters.map(({ value }) => value.read()));
-    model.parameters.forEach(({ name }, i) => {
-      const expected = run.finalNorms[name]!;
-      assertClose(Math.hypot(...values[i]!), expected, expected, `${name}: norm at the end`);
-    });
+    await checkNorms(model, run.finalNorms);
   });
 }

@@ -5,13 +5,11 @@
  * @module
  */
 
-import { assert } from "@std/assert";
 import { Dense, type Gpu, Sequential, Sgd } from "../mod.ts";
 import type { Batch } from "../mod.ts";
 import { openGpu } from "./gpu.ts";
+import { assertClose, checkGradients, checkNorms, setParameters } from "./golden_check.ts";
 import { goldenBatch, goldenParameters, type GoldenRun, goldenRuns } from "./golden.ts";
-
-const TOLERANCE = 1e-5;
 
 function buildModel(gpu: Gpu, run: GoldenRun): Sequential {
   const units = run.sizes.slice(1);
@@ -22,22 +20,8 @@ function buildModel(gpu: Gpu, run: GoldenRun): Sequential {
   const { clipNorm } = run;
   const optimizer = new Sgd({ ...run.optimizer, ...(clipNorm === undefined ? {} : { clipNorm }) });
   model.compile({ loss: run.loss, optimizer });
-  const initial = goldenParameters(run);
-  model.parameters.forEach(({ value }, i) => value.write(initial[i]!.values));
+  setParameters(model, goldenParameters(run));
   return model;
-}
-
-function assertClose(actual: number, expected: number, scale: number, what: string): void {
-  const error = Math.abs(actual - expected);
-  assert(error <= TOLERANCE * scale, `${what}: expected ${expected}, got ${actual}`);
-}
-
-async function checkFinalNorms(model: Sequential, run: GoldenRun): Promise<void> {
-  const values = await Promise.all(model.parameters.map(({ value }) => value.read()));
-  model.parameters.forEach(({ name }, i) => {
-    const expected = run.finalNorms[name]!;
-    assertClose(Math.hypot(...values[i]!), expected, expected, `${name}: norm at the end`);
-  });
 }
 
 for (const run of goldenRuns) {
@@ -53,20 +37,10 @@ for (const run of goldenRuns) {
       model.forward(x);
       const [loss] = await model.backward(y).read();
       assertClose(loss!, run.losses[step]!, Math.abs(run.losses[step]!), `loss of step ${step}`);
-      if (step === 0) {
-        const gradients = await Promise.all(model.parameters.map((p) => p.gradient!.read()));
-        run.gradients.forEach(({ name, norm, stride, values }, i) => {
-          const rms = norm / Math.sqrt(gradients[i]!.length);
-          assertClose(Math.hypot(...gradients[i]!), norm, norm, `${name}: norm of the gradient`);
-          values.forEach((expected, j) => {
-            const scale = Math.abs(expected) + rms;
-            assertClose(gradients[i]![j * stride]!, expected, scale, `${name}: d[${j * stride}]`);
-          });
-        });
-      }
+      if (step === 0) await checkGradients(model, run.gradients);
       model.update();
     }
-    await checkFinalNorms(model, run);
+    await checkNorms(model, run.finalNorms);
   });
 
   Deno.test(`golden run, fit on a stream: ${run.name}`, async () => {
@@ -81,6 +55,6 @@ for (const run of goldenRuns) {
     run.losses.forEach((expected, step) => {
       assertClose(stepLosses[step]!, expected, Math.abs(expected), `loss of step ${step}`);
     });
-    await checkFinalNorms(model, run);
+    await checkNorms(model, run.finalNorms);
   });
 }

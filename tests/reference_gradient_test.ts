@@ -9,7 +9,6 @@ import { ShapeError } from "../src/errors.ts";
 import { Random } from "../src/random.ts";
 import { activation, ACTIVATION_NAMES, activationBackward } from "../src/reference/activations.ts";
 import { denseBackward, denseForward } from "../src/reference/dense.ts";
-import { multiply } from "../src/reference/elementwise.ts";
 import { centralDifference, checkGradient } from "../src/reference/gradient_check.ts";
 import {
   hinge,
@@ -25,39 +24,9 @@ import {
   softmax,
   softmaxBackward,
 } from "../src/reference/softmax.ts";
-import { type Shape, sizeOf } from "../src/shape.ts";
+import { assertBackward, randomArray } from "./check_backward.ts";
 
 const TOLERANCE = 1e-7;
-
-/** Normal numbers, at least 0.01 away from `kinks` so that no difference reaches over one. */
-function randomArray(shape: Shape, random: Random, kinks: readonly number[] = []): NdArray {
-  return ndArray(
-    shape,
-    Array.from({ length: sizeOf(shape) }, () => {
-      let value = 2 * random.normal();
-      while (kinks.some((kink) => Math.abs(value - kink) < 0.01)) value = 2 * random.normal();
-      return value;
-    }),
-  );
-}
-
-/** Σ dy · y: a scalar whose gradient with respect to y is dy. */
-function dot(y: NdArray, dy: NdArray): number {
-  return multiply(y, dy).data.reduce((total, value) => total + value, 0);
-}
-
-/** Checks dx against the differences of Σ dy · forward(x). */
-function assertBackward(
-  what: string,
-  forward: (x: NdArray) => NdArray,
-  x: NdArray,
-  dy: NdArray,
-  dx: NdArray,
-) {
-  const f = (values: Float64Array) => dot(forward(ndArray(x.shape, values)), dy);
-  const error = checkGradient(f, x.data, dx.data);
-  assert(error <= TOLERANCE, `${what}: relative error ${error}`);
-}
 
 /** Checks the gradient of a loss, multiplied by the number of outputs so that it is not small. */
 function assertLossGradient(

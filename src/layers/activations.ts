@@ -10,15 +10,11 @@ import { type ActivationName, gradientNeedsInput } from "../ops/activation_sourc
 import { activation, activationGradient } from "../ops/activations.ts";
 import { softmax, softmaxGradient } from "../ops/softmax.ts";
 import { type Shape, sizeOf } from "../shape.ts";
-import type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
+import type { LayerContext, LayerOutput } from "./layer.ts";
+import { ParameterlessLayer } from "./parameterless_layer.ts";
 
 /** What all layers have in common that work element by element, without parameters. */
-export abstract class ElementwiseLayer implements Layer {
-  /** The class. */
-  abstract readonly kind: string;
-  /** A name of the user's choice. */
-  readonly name: string | undefined;
-
+export abstract class ElementwiseLayer extends ParameterlessLayer {
   /**
    * Takes a name.
    *
@@ -26,30 +22,17 @@ export abstract class ElementwiseLayer implements Layer {
    */
   constructor(options: { name?: string } = {}) {
     checkKeys(options, new.target.name, ["name"]);
-    this.name = options.name;
+    super(options.name);
   }
 
   /** The input's. */
-  outputShape(input: Shape): Shape {
+  override outputShape(input: Shape): Shape {
     return input;
   }
 
-  /** None. */
-  parameters(): readonly ParameterSpec[] {
-    return [];
-  }
-
   /** One for each element. */
-  flops(input: Shape): number {
+  override flops(input: Shape): number {
     return sizeOf(input);
-  }
-
-  /** Records the function and its gradient. */
-  abstract forward(x: Tensor, context: LayerContext): LayerOutput;
-
-  /** No options. */
-  config(): Record<string, unknown> {
-    return {};
   }
 }
 

@@ -7,12 +7,7 @@
 import { type ConvolutionGeometry, resolveConvolution } from "../convolution_shape.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkOneOf } from "../options.ts";
-import {
-  ACTIVATION_NAMES,
-  type ActivationName,
-  gradientNeedsInput,
-} from "../ops/activation_source.ts";
-import { activation, activationGradient } from "../ops/activations.ts";
+import { ACTIVATION_NAMES, type ActivationName } from "../ops/activation_source.ts";
 import {
   convolve,
   convolveBiasGradient,
@@ -25,6 +20,7 @@ import {
   type ConvolutionOptions,
   type FilterOptions,
 } from "../window_options.ts";
+import { activatedSum } from "./fused_activation.ts";
 import { type Initializer, type InitializerName, resolveInitializer } from "./initializers.ts";
 import type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
 
@@ -136,22 +132,17 @@ export abstract class ConvolutionLayer implements Layer {
 
   /** Records the convolution with fused bias and activation. */
   forward(x: Tensor, context: LayerContext): LayerOutput {
-    const { recorder, parameters, gradients, training } = context;
+    const { recorder, parameters, gradients } = context;
     const weight = parameters["weight"]!;
     const { filters: _, kernelSize: __, ...move } = this.options;
     const bias = this.useBias ? { bias: parameters["bias"]! } : {};
-    // Softplus and gelu need the sum itself on the way back, so they are not fused when training.
-    const separate = training && gradientNeedsInput(this.activation);
-    const fused = convolve(recorder, this.#dims, x, weight, {
-      ...move,
-      ...bias,
-      activation: separate ? "linear" : this.activation,
-    });
-    const y = separate ? activation(recorder, this.activation, fused) : fused;
+    const { y, backward: backwardToSum } = activatedSum(
+      context,
+      this.activation,
+      (fused) => convolve(recorder, this.#dims, x, weight, { ...move, ...bias, activation: fused }),
+    );
     const backward = (dy: Tensor): Tensor | undefined => {
-      const dz = this.activation === "linear"
-        ? dy
-        : activationGradient(recorder, this.activation, fused, dy);
+      const dz = backwardToSum(dy);
       convolveWeightGradient(recorder, this.#dims, x, dz, {
         ...move,
         weightShape: weight.shape,

@@ -6,15 +6,11 @@
 
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber, checkOneOf } from "../options.ts";
-import {
-  ACTIVATION_NAMES,
-  type ActivationName,
-  gradientNeedsInput,
-} from "../ops/activation_source.ts";
-import { activation, activationGradient } from "../ops/activations.ts";
+import { ACTIVATION_NAMES, type ActivationName } from "../ops/activation_source.ts";
 import { matmul } from "../ops/matmul.ts";
 import { sum } from "../ops/reductions.ts";
 import { type Shape, sizeOf } from "../shape.ts";
+import { activatedSum } from "./fused_activation.ts";
 import { type Initializer, type InitializerName, resolveInitializer } from "./initializers.ts";
 import type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
 
@@ -121,22 +117,17 @@ export class Dense implements Layer {
 
   /** Records one matmul with fused bias and activation. */
   forward(x: Tensor, context: LayerContext): LayerOutput {
-    const { recorder, parameters, gradients, training } = context;
+    const { recorder, parameters, gradients } = context;
     const weight = parameters["weight"]!;
     const input = x.reshape([x.shape[0]!, weight.shape[1]!]);
     const bias = this.useBias ? { bias: parameters["bias"]! } : {};
-    // Softplus and gelu need the sum itself on the way back, so they are not fused when training.
-    const separate = training && gradientNeedsInput(this.activation);
-    const fused = matmul(recorder, input, weight, {
-      transposeB: true,
-      ...bias,
-      activation: separate ? "linear" : this.activation,
-    });
-    const y = separate ? activation(recorder, this.activation, fused) : fused;
+    const { y, backward: backwardToSum } = activatedSum(
+      context,
+      this.activation,
+      (fused) => matmul(recorder, input, weight, { transposeB: true, ...bias, activation: fused }),
+    );
     const backward = (dy: Tensor): Tensor | undefined => {
-      const dz = this.activation === "linear"
-        ? dy
-        : activationGradient(recorder, this.activation, fused, dy);
+      const dz = backwardToSum(dy);
       matmul(recorder, dz, input, { transposeA: true, out: gradients["weight"]! });
       if (this.useBias) sum(recorder, dz, { axis: 0, out: gradients["bias"]! });
       if (!context.inputGradient) return undefined;

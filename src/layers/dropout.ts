@@ -8,18 +8,17 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
 import { dropout } from "../ops/random.ts";
 import { type Shape, sizeOf } from "../shape.ts";
-import type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
+import type { LayerContext, LayerOutput } from "./layer.ts";
+import { ParameterlessLayer } from "./parameterless_layer.ts";
 
 /**
  * When training, y = x / (1 − rate) with probability 1 − rate, else 0; otherwise y = x. Shape: any → same.
  *
  * @see Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15 (2014).
  */
-export class Dropout implements Layer {
+export class Dropout extends ParameterlessLayer {
   /** The class. */
-  readonly kind = "Dropout";
-  /** A name of the user's choice. */
-  readonly name: string | undefined;
+  override readonly kind = "Dropout";
   /** The share that is dropped. */
   readonly rate: number;
 
@@ -33,27 +32,22 @@ export class Dropout implements Layer {
   ) {
     checkKeys(options, "Dropout", ["rate", "name"]);
     checkNumber(options.rate, "Dropout: rate", { min: 0, max: 1 - 2 ** -24 });
+    super(options.name);
     this.rate = options.rate;
-    this.name = options.name;
   }
 
   /** The input's. */
-  outputShape(input: Shape): Shape {
+  override outputShape(input: Shape): Shape {
     return input;
   }
 
-  /** None. */
-  parameters(): readonly ParameterSpec[] {
-    return [];
-  }
-
   /** One for each element. */
-  flops(input: Shape): number {
+  override flops(input: Shape): number {
     return sizeOf(input);
   }
 
   /** Records the mask's kernel; the step back applies the same mask, computed anew. */
-  forward(x: Tensor, { recorder, training, random }: LayerContext): LayerOutput {
+  override forward(x: Tensor, { recorder, training, random }: LayerContext): LayerOutput {
     if (!training || this.rate === 0) return { y: x, backward: (dy) => dy };
     const options = { ...random, rate: this.rate };
     const y = dropout(recorder, x, options);
@@ -61,7 +55,7 @@ export class Dropout implements Layer {
   }
 
   /** The rate. */
-  config(): Record<string, unknown> {
+  override config(): Record<string, unknown> {
     return { rate: this.rate };
   }
 }

@@ -17,7 +17,8 @@ import {
 } from "../ops/pooling.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import { checkPoolOptions, type PoolOptions } from "../window_options.ts";
-import type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
+import type { LayerContext, LayerOutput } from "./layer.ts";
+import { ParameterlessLayer } from "./parameterless_layer.ts";
 
 /** Options of {@linkcode MaxPool2d} and its relatives. */
 export interface MaxPoolLayerOptions extends PoolOptions {
@@ -32,11 +33,7 @@ export interface AveragePoolLayerOptions extends AveragePoolOptions {
 }
 
 /** What pooling layers have in common. */
-export abstract class PoolLayer implements Layer {
-  /** The class. */
-  abstract readonly kind: string;
-  /** A name of the user's choice. */
-  readonly name: string | undefined;
+export abstract class PoolLayer extends ParameterlessLayer {
   /** The size of the window, and how it moves. */
   readonly options: AveragePoolOptions;
   readonly #dims: number;
@@ -55,13 +52,13 @@ export abstract class PoolLayer implements Layer {
     checkKeys(options, new.target.name, [...known, "name"]);
     checkPoolOptions(dims, options, new.target.name);
     const { name, ...own } = options;
+    super(name);
     this.#dims = dims;
-    this.name = name;
     this.options = own;
   }
 
   /** [channels, …output]. */
-  outputShape(input: Shape): Shape {
+  override outputShape(input: Shape): Shape {
     return [input[0]!, ...this.geometry(input).output];
   }
 
@@ -76,22 +73,14 @@ export abstract class PoolLayer implements Layer {
     return poolGeometry(input, this.options, this.constructor.name);
   }
 
-  /** None. */
-  parameters(): readonly ParameterSpec[] {
-    return [];
-  }
-
   /** One for each element of each window. */
-  flops(input: Shape): number {
+  override flops(input: Shape): number {
     const { kernel, output } = this.geometry(input);
     return input[0]! * sizeOf(output) * sizeOf(kernel);
   }
 
-  /** Records the pool and its gradient. */
-  abstract forward(x: Tensor, context: LayerContext): LayerOutput;
-
   /** The options. */
-  config(): Record<string, unknown> {
+  override config(): Record<string, unknown> {
     return { ...this.options };
   }
 }
@@ -195,11 +184,9 @@ export class AveragePool3d extends AveragePoolLayer {
 }
 
 /** y[c] = the mean over an image. Shape: [c, h, w] → [c]. */
-export class GlobalAveragePool2d implements Layer {
+export class GlobalAveragePool2d extends ParameterlessLayer {
   /** The class. */
-  readonly kind = "GlobalAveragePool2d";
-  /** A name of the user's choice. */
-  readonly name: string | undefined;
+  override readonly kind = "GlobalAveragePool2d";
 
   /**
    * Takes a name.
@@ -208,39 +195,29 @@ export class GlobalAveragePool2d implements Layer {
    */
   constructor(options: { name?: string } = {}) {
     checkKeys(options, "GlobalAveragePool2d", ["name"]);
-    this.name = options.name;
+    super(options.name);
   }
 
   /** [channels]. */
-  outputShape(input: Shape): Shape {
+  override outputShape(input: Shape): Shape {
     if (input.length !== 3) {
       throw new ShapeError(`expected an input [c, h, w], got ${formatShape(input)}`);
     }
     return [input[0]!];
   }
 
-  /** None. */
-  parameters(): readonly ParameterSpec[] {
-    return [];
-  }
-
   /** One for each element. */
-  flops(input: Shape): number {
+  override flops(input: Shape): number {
     return sizeOf(input);
   }
 
   /** Records the pool and its gradient. */
-  forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
+  override forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
     const [n, c, h, w] = x.shape as [number, number, number, number];
     const options = { poolSize: [h, w] };
     const y = averagePool(recorder, x, options).reshape([n, c]);
     const backward = (dy: Tensor) =>
       averagePoolGradient(recorder, dy.reshape([n, c, 1, 1]), { ...options, inputShape: x.shape });
     return { y, backward };
-  }
-
-  /** No options. */
-  config(): Record<string, unknown> {
-    return {};
   }
 }

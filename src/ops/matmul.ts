@@ -17,7 +17,7 @@ import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, shapesEqual } from "../shape.ts";
 import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
 import { NAN_SOURCE } from "./launch.ts";
-import { chooseMatmul, type MatmulPlan, type MatmulSize } from "./matmul_plan.ts";
+import { blockOf, chooseMatmul, type MatmulPlan, type MatmulSize } from "./matmul_plan.ts";
 
 /** Options of {@linkcode matmul}. */
 export interface MatmulOptions {
@@ -161,8 +161,9 @@ function launch(
     ...epilogue,
   };
   const { rowGroups, columnGroups, lanesM, lanesN } = plan;
-  const tilesM = Math.ceil(m / (4 * rowGroups * lanesM));
-  const tilesN = Math.ceil(n / (4 * columnGroups * lanesN));
+  const { rows, columns } = blockOf(plan);
+  const tilesM = Math.ceil(m / rows);
+  const tilesN = Math.ceil(n / columns);
   const groups = { ROW_GROUPS: rowGroups, COLUMN_GROUPS: columnGroups };
   let kernel;
   if (plan.family === "register") {
@@ -175,19 +176,17 @@ function launch(
     });
   } else {
     const threads = lanesM * lanesN;
-    const blockM = 4 * rowGroups * lanesM;
-    const blockN = 4 * columnGroups * lanesN;
     kernel = BLOCK.variant({
       ...layout,
       ...groups,
       THREADS: threads,
       THREADS_M: lanesM,
       THREADS_N: lanesN,
-      BLOCK_M: blockM,
-      BLOCK_N: blockN,
+      BLOCK_M: rows,
+      BLOCK_N: columns,
       DEPTH: plan.depth,
-      LOADS_A: blockM * plan.depth / 4 / threads,
-      LOADS_B: blockN * plan.depth / 4 / threads,
+      LOADS_A: rows * plan.depth / 4 / threads,
+      LOADS_B: columns * plan.depth / 4 / threads,
     });
   }
   recorder.dispatch({

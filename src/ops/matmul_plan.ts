@@ -94,9 +94,7 @@ export function chooseMatmul(device: Device, { m, n, k }: MatmulSize): MatmulPla
   let best: Candidate = candidates[0]!;
   let bestTime = Infinity;
   for (const candidate of candidates) {
-    const { rowGroups, columnGroups, lanesM, lanesN } = candidate.tile;
-    const rows = 4 * rowGroups * lanesM;
-    const columns = 4 * columnGroups * lanesN;
+    const { rows, columns } = blockOf(candidate.tile);
     const workgroups = Math.ceil(m / rows) * Math.ceil(n / columns);
     // Workgroups run in rounds of `parallel`; a last round that is not full takes as long as a full one,
     // unless the sum over k can be split to fill it.
@@ -107,12 +105,18 @@ export function chooseMatmul(device: Device, { m, n, k }: MatmulSize): MatmulPla
     if (time < bestTime) [best, bestTime] = [candidate, time];
   }
   const { tile, depth } = best;
-  const workgroups = Math.ceil(m / (4 * tile.rowGroups * tile.lanesM)) *
-    Math.ceil(n / (4 * tile.columnGroups * tile.lanesN));
+  const { rows, columns } = blockOf(tile);
+  const workgroups = Math.ceil(m / rows) * Math.ceil(n / columns);
   const parts = splitSum(k, workgroups, 2 * parallel, depth ?? 4);
   return depth === undefined
     ? { family: "register", ...tile, ...parts }
     : { family: "block", ...tile, depth, ...parts };
+}
+
+/** The rows and columns of the result that a workgroup computes. */
+export function blockOf(tile: MatmulTile): { rows: number; columns: number } {
+  const { rowGroups, columnGroups, lanesM, lanesN } = tile;
+  return { rows: 4 * rowGroups * lanesM, columns: 4 * columnGroups * lanesN };
 }
 
 /** Splits the sum over k so that at least `wanted` workgroups run, each with enough to do. */
