@@ -51,7 +51,6 @@ export { type ArrayOf, type DataType, Tensor } from "./src/gpu/tensor.ts";
 export { ACTIVATION_NAMES, type ActivationName } from "./src/ops/activation_source.ts";
 export * from "./src/ops/activations.ts";
 export {
-  type AlgorithmOption,
   conv1d,
   conv1dInputGradient,
   conv1dWeightGradient,
@@ -61,12 +60,21 @@ export {
   conv3d,
   conv3dInputGradient,
   conv3dWeightGradient,
-  type ConvolutionAlgorithm,
+  convolutionPlan,
+  type ConvolutionPlanOptions,
   type ConvolveOptions,
   type InputGradientOptions,
   type WeightGradientOptions,
   type WeightGradients,
 } from "./src/ops/convolution.ts";
+export type { ConvolutionPass } from "./src/ops/convolution_method.ts";
+export {
+  type AlgorithmOptions,
+  CONVOLUTION_ALGORITHMS,
+  type ConvolutionAlgorithm,
+  type ConvolutionMethodName,
+  type ConvolutionPlan,
+} from "./src/ops/convolution_plan.ts";
 export * from "./src/ops/elementwise.ts";
 export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
 export * from "./src/ops/losses.ts";

@@ -1,10 +1,12 @@
-// The channels of a group as the fastest dimension: z[n, group, pixel, m] = y[n, group, m, pixel] for m < rows, else 0.
+// The channels of a group as the fastest dimension: z[i, pixel, m] = y[first + i, m, pixel] for m < rows, else 0; i counts images
+// and groups.
 //
 // y (n · groups, rows, pixels) f32 → z (n · groups, pixels, padded) f32, padded a multiple of 4.
 // One invocation of 64 per element of z, flat workgroup index. Exact.
 
 struct Uniforms {
   length: u32, // of z
+  first: u32,
   rows: u32,
   padded: u32,
   pixels: u32,
@@ -27,6 +29,6 @@ fn main(
   let m = i % u.padded;
   let pixel = i / u.padded % u.pixels;
   let outer = i / (u.padded * u.pixels);
-  let value = y[(outer * u.rows + min(m, u.rows - 1u)) * u.pixels + pixel];
+  let value = y[((u.first + outer) * u.rows + min(m, u.rows - 1u)) * u.pixels + pixel];
   z[i] = select(0.0, value, m < u.rows);
 }

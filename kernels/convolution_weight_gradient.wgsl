@@ -11,6 +11,7 @@
 
 struct Uniforms {
   items: u32, // parts · channels · k_d · tap_blocks
+  first: u32, // image of x; dy begins with it
   parts: u32,
   part_rows: u32, // output rows (n, d, h) of a part
   rows: u32, // of all
@@ -63,7 +64,7 @@ fn main(
     let out_depth = r / u.out_h % u.out_d;
     let n = r / (u.out_h * u.out_d);
     let depth = u32(i32(out_depth * u.stride_d + tap_depth * u.dilation_d) - u.pad_d);
-    let plane = ((n * u.groups + group) * u.channels + channel) * u.in_d + select(0u, depth, depth < u.in_d);
+    let plane = (((u.first + n) * u.groups + group) * u.channels + channel) * u.in_d + select(0u, depth, depth < u.in_d);
     let first_row = i32(out_row * u.stride_h + tap_row * u.dilation_h) - u.pad_h;
 //# for t in 0..TAP_ROWS
     let row_${t} = u32(first_row + i32(${t}u * u.dilation_h));

@@ -4,17 +4,8 @@
  * @module
  */
 
-import { resolveConvolution } from "../src/convolution_shape.ts";
 import { OptionError, ShapeError } from "../src/errors.ts";
-import {
-  conv1dWeightGradient,
-  conv2d,
-  conv2dInputGradient,
-  conv2dWeightGradient,
-  conv3dWeightGradient,
-  convolve,
-  convolveInputGradient,
-} from "../src/ops/convolution.ts";
+import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "../src/ops/convolution.ts";
 import {
   averagePool,
   averagePoolGradient,
@@ -23,206 +14,93 @@ import {
   maxPoolGradient,
 } from "../src/ops/pooling.ts";
 import type { Random } from "../src/random.ts";
-import * as oracle from "../src/reference/convolution.ts";
 import type { NdArray } from "../src/reference/nd_array.ts";
 import * as pools from "../src/reference/pooling.ts";
 import { type Shape, sizeOf } from "../src/shape.ts";
-import type { ConvolutionOptions, PoolOptions } from "../src/window_options.ts";
-import { blank, type Expected, floats, makeCase, pick, reference, type Row } from "./case.ts";
-
-interface Drawn {
-  readonly dims: number;
-  readonly x: Shape;
-  readonly weight: Shape;
-  readonly y: Shape;
-  readonly options: ConvolutionOptions;
-}
-
-/** Taps, stride and dilation along the width: they make kernel variants, which take time to compile. */
-const WIDTHS = [[1, 1, 1], [3, 1, 1], [3, 2, 1], [5, 1, 1], [2, 1, 2], [3, 3, 1], [
-  3,
-  2,
-  2,
-]] as const;
-
-/** A convolution of random size with strides, asymmetric padding, dilation and groups, depthwise included. */
-function drawConvolution(random: Random, index: number): Drawn {
-  for (;;) {
-    const dims = 1 + index % 3;
-    const each = (values: readonly number[]) =>
-      Array.from({ length: dims }, () => pick(random, values));
-    const groups = pick(random, [1, 1, 2, 3]);
-    const channels = pick(random, [1, 2, 3, 5]);
-    const filters = pick(random, dims === 3 ? [1, 3, 5] : [1, 2, 5, 7, 9, 17]);
-    const input = each(
-      dims === 3 ? [1, 2, 4, 5] : dims === 2 ? [1, 3, 7, 8, 9, 13] : [1, 8, 17, 40],
-    );
-    const x = [pick(random, [0, 1, 2, 3]), channels * groups, ...input];
-    const [taps, stride, dilation] = pick(random, WIDTHS);
-    const weight = [filters * groups, channels, ...each([1, 2, 3, 3, 5]).with(-1, taps)];
-    const padding = each([0, 0, 1, 2, 3]).map((before) =>
-      [before, pick(random, [0, 1, 2])] as const
-    );
-    const options = {
-      strides: each([1, 1, 2, 3]).with(-1, stride),
-      dilation: each([1, 1, 1, 2, 3]).with(-1, dilation),
-      padding: pick(random, [padding, padding, "same" as const, 1]),
-      groups,
-    };
-    try {
-      const { output } = resolveConvolution(x.slice(1), weight, options);
-      return { dims, x, weight, y: [x[0]!, weight[0]!, ...output], options };
-    } catch {
-      continue; // the kernel is larger than the padded input: draw again
-    }
-  }
-}
+import type { PoolOptions } from "../src/window_options.ts";
+import {
+  blank,
+  type Expected,
+  floats,
+  makeCase,
+  pick,
+  reference,
+  type Refusal,
+  type Row,
+} from "./case.ts";
+import { rowsOfConvolution, sums } from "./rows_of_convolution.ts";
 
 const show = (options: unknown) => JSON.stringify(options);
 
-/** (terms + 4) · 2⁻²⁴ · Σ|a||b|, as the kernels' headers state it. */
-function sums({ shape, data }: NdArray, magnitude: NdArray, terms: number): Expected {
-  const bounds = magnitude.data.map((sum) => (terms + 4) * 2 ** -24 * sum);
-  return { shape, values: data, bounds };
-}
-
 const CONVOLUTION_KERNELS = ["convolution_direct.wgsl", "convolution_pack.wgsl"];
 
-const convolutionRows: Row[] = [
-  {
-    name: "convolution",
-    nanSpreads: true, // the zeros of the padding are multiplied like any input
-    kernels: CONVOLUTION_KERNELS,
-    draws: 52,
-    draw: (random, index) => {
-      const { dims, x, weight, options } = drawConvolution(random, index);
-      const withBias = index % 2 === 0;
-      return makeCase(
-        show({ ...options, withBias }),
-        {
-          x: floats(random, x),
-          weight: floats(random, weight),
-          bias: floats(random, [weight[0]!]),
-        },
-        (recorder, { x, weight, bias }) => ({
-          y: convolve(recorder, dims, x, weight, { ...options, ...(withBias ? { bias } : {}) }),
-        }),
-        (inputs) => {
-          const [x, weight] = [reference(inputs.x), reference(inputs.weight)];
-          const all = { ...options, ...(withBias ? { bias: reference(inputs.bias) } : {}) };
-          const terms = sizeOf(weight.shape.slice(1)) + 1;
-          const y = oracle.convolution(x, weight, all);
-          return { y: sums(y, oracle.convolutionMagnitude(x, weight, all), terms) };
-        },
-      );
-    },
-    refusals: [
-      {
-        what: "an image without a batch",
-        error: ShapeError,
-        message: /^conv2d: expected x of 4 dimensions .* got \[3, 8, 8\]/,
-        call: (gpu) => conv2d(gpu, blank(gpu, 3, 8, 8), blank(gpu, 4, 3, 3, 3)),
-      },
-      {
-        what: "channels that do not fit",
-        error: ShapeError,
-        message: /^conv2d: weight: expected shape \[4, 3, 3, 3\]/,
-        call: (gpu) => conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 2, 3, 3)),
-      },
-      {
-        what: "more channels than a loop can take",
-        error: ShapeError,
-        message: /^conv2d: channels .* may be 60000 in a group, got 60001/,
-        call: (gpu) => conv2d(gpu, blank(gpu, 1, 60_001, 1, 1), blank(gpu, 1, 60_001, 1, 1)),
-      },
-      {
-        what: "an algorithm that does not exist",
-        error: OptionError,
-        message: /^conv2d: algorithm: expected one of "auto", "direct", got "fast"/,
-        call: (gpu) =>
-          conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 3, 3, 3), {
-            algorithm: "fast" as never,
-          }),
-      },
-      {
-        what: "a misspelt option",
-        error: OptionError,
-        message: /^conv2d: unknown option "stride"/,
-        call: (gpu) =>
-          conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 3, 3, 3), { stride: 2 } as never),
-      },
-    ],
-  },
-  {
-    name: "convolution input gradient",
-    nanSpreads: true, // the zeros of the padding are multiplied like any input
-    kernels: CONVOLUTION_KERNELS,
-    draws: 52,
-    draw: (random, index) => {
-      const { dims, x, weight, y, options } = drawConvolution(random, index);
-      const all = { ...options, inputShape: x };
-      return makeCase(
-        show(all),
-        { dy: floats(random, y), weight: floats(random, weight) },
-        (recorder, { dy, weight }) => ({
-          dx: convolveInputGradient(recorder, dims, dy, weight, all),
-        }),
-        (inputs) => {
-          const [dy, weight] = [reference(inputs.dy), reference(inputs.weight)];
-          const terms = weight.data.length / weight.shape[1]!;
-          const dx = oracle.convolutionInputGradient(dy, weight, all);
-          const magnitude = oracle.convolutionInputGradientMagnitude(dy, weight, all);
-          return { dx: sums(dx, magnitude, terms) };
-        },
-      );
-    },
-    refusals: [{
-      what: "dy of another shape",
+const REFUSALS: readonly (readonly Refusal[])[] = [
+  [
+    {
+      what: "an image without a batch",
       error: ShapeError,
-      message: /^conv2dInputGradient: dy: expected shape \[1, 4, 6, 6\], got \[1, 4, 6, 5\]/,
-      call: (gpu) =>
-        conv2dInputGradient(gpu, blank(gpu, 1, 4, 6, 5), blank(gpu, 4, 3, 3, 3), {
-          inputShape: [1, 3, 8, 8],
-        }),
-    }],
-  },
-  {
-    name: "convolution weight gradient",
-    nanSpreads: true, // the zeros of the padding are multiplied like any input
-    kernels: ["convolution_weight_gradient.wgsl", "convolution_interleave.wgsl"],
-    draws: 100,
-    draw: (random, index) => {
-      const { dims, x, weight, y, options } = drawConvolution(random, index);
-      const all = { ...options, weightShape: weight };
-      return makeCase(
-        show(all),
-        { x: floats(random, x), dy: floats(random, y) },
-        (recorder, { x, dy }) => {
-          const gradients = [conv1dWeightGradient, conv2dWeightGradient, conv3dWeightGradient];
-          const { dw, db } = gradients[dims - 1]!(recorder, x, dy, all);
-          return { dw, db };
-        },
-        (inputs) => {
-          const [x, dy] = [reference(inputs.x), reference(inputs.dy)];
-          const terms = dy.data.length / dy.shape[1]! + 4;
-          const { dw, db } = oracle.convolutionWeightGradient(x, dy, all);
-          const magnitude = oracle.convolutionWeightGradientMagnitude(x, dy, all);
-          return { dw: sums(dw, magnitude.dw, terms), db: sums(db, magnitude.db, terms) };
-        },
-      );
+      message: /^conv2d: expected x of 4 dimensions .* got \[3, 8, 8\]/,
+      call: (gpu) => conv2d(gpu, blank(gpu, 3, 8, 8), blank(gpu, 4, 3, 3, 3)),
     },
-    refusals: [{
-      what: "weights of another shape",
+    {
+      what: "channels that do not fit",
       error: ShapeError,
-      message: /^conv2dWeightGradient: dw: expected shape \[4, 3, 3, 3\], got \[4, 3, 3, 2\]/,
+      message: /^conv2d: weight: expected shape \[4, 3, 3, 3\]/,
+      call: (gpu) => conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 2, 3, 3)),
+    },
+    {
+      what: "more channels than a loop can take",
+      error: OptionError,
+      message:
+        /^conv2d: no algorithm applies: direct: channels .* may be 60000 in a group, got 60001/,
+      call: (gpu) => conv2d(gpu, blank(gpu, 1, 60_001, 1, 1), blank(gpu, 1, 60_001, 1, 1)),
+    },
+    {
+      what: "an algorithm that does not exist",
+      error: OptionError,
+      message: /^conv2d: algorithm: expected one of "auto", "direct".*, got "fast"/,
       call: (gpu) =>
-        conv2dWeightGradient(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 1, 4, 6, 6), {
-          weightShape: [4, 3, 3, 3],
-          dw: blank(gpu, 4, 3, 3, 2),
+        conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 3, 3, 3), {
+          algorithm: "fast" as never,
         }),
-    }],
-  },
+    },
+    {
+      what: "a misspelt option",
+      error: OptionError,
+      message: /^conv2d: unknown option "stride"/,
+      call: (gpu) =>
+        conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 3, 3, 3), { stride: 2 } as never),
+    },
+  ],
+  [{
+    what: "dy of another shape",
+    error: ShapeError,
+    message: /^conv2dInputGradient: dy: expected shape \[1, 4, 6, 6\], got \[1, 4, 6, 5\]/,
+    call: (gpu) =>
+      conv2dInputGradient(gpu, blank(gpu, 1, 4, 6, 5), blank(gpu, 4, 3, 3, 3), {
+        inputShape: [1, 3, 8, 8],
+      }),
+  }],
+  [{
+    what: "weights of another shape",
+    error: ShapeError,
+    message: /^conv2dWeightGradient: dw: expected shape \[4, 3, 3, 3\], got \[4, 3, 3, 2\]/,
+    call: (gpu) =>
+      conv2dWeightGradient(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 1, 4, 6, 6), {
+        weightShape: [4, 3, 3, 3],
+        dw: blank(gpu, 4, 3, 3, 2),
+      }),
+  }],
 ];
+
+const convolutionRows: Row[] = rowsOfConvolution({
+  name: "convolution",
+  algorithm: { algorithm: "direct" },
+  forward: CONVOLUTION_KERNELS,
+  inputGradient: CONVOLUTION_KERNELS,
+  weightGradient: ["convolution_weight_gradient.wgsl", "convolution_interleave.wgsl"],
+  draws: 100,
+}).map((row, i) => ({ ...row, refusals: REFUSALS[i]! }));
 
 /** A pool of random size, with overlapping windows, padding and windows that hang over the end. */
 function drawPool(random: Random, index: number): { x: Shape; options: PoolOptions } {

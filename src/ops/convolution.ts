@@ -12,22 +12,25 @@ import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { ConvolutionOptions } from "../window_options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "./activation_source.ts";
-import { checkDirect, convolveDirect, convolveInputGradientDirect } from "./convolution_direct.ts";
-import { convolveWeightGradientDirect } from "./convolution_weight_gradient.ts";
+import type {
+  ConvolutionMethod,
+  ConvolutionPass,
+  ConvolutionTask,
+  MethodOptions,
+} from "./convolution_method.ts";
+import {
+  ALGORITHM_OPTIONS,
+  type AlgorithmOptions,
+  type ConvolutionPlan,
+  methodOptionsOf,
+  planConvolution,
+  taskOf,
+} from "./convolution_plan.ts";
 import { expectShape } from "./launch.ts";
 import { sum } from "./reductions.ts";
 
-/** How a convolution is computed: "direct", with the outputs in registers, or what suits it best, "auto". */
-export type ConvolutionAlgorithm = "auto" | "direct";
-
-/** A choice that all passes of a convolution have. */
-export interface AlgorithmOption {
-  /** Default "auto". */
-  algorithm?: ConvolutionAlgorithm;
-}
-
 /** Options of {@linkcode conv2d} and its relatives. */
-export interface ConvolveOptions extends ConvolutionOptions, AlgorithmOption {
+export interface ConvolveOptions extends ConvolutionOptions, AlgorithmOptions {
   /** Added to every output of a filter. Shape: [filters]. */
   bias?: Tensor;
   /** Applied to the sum. Default "linear". */
@@ -35,13 +38,13 @@ export interface ConvolveOptions extends ConvolutionOptions, AlgorithmOption {
 }
 
 /** Options of {@linkcode conv2dInputGradient} and its relatives. */
-export interface InputGradientOptions extends ConvolutionOptions, AlgorithmOption {
+export interface InputGradientOptions extends ConvolutionOptions, AlgorithmOptions {
   /** The shape of x. */
   inputShape: Shape;
 }
 
 /** Options of {@linkcode conv2dWeightGradient} and its relatives. */
-export interface WeightGradientOptions extends ConvolutionOptions, AlgorithmOption {
+export interface WeightGradientOptions extends ConvolutionOptions, AlgorithmOptions {
   /** The shape of the weights. */
   weightShape: Shape;
   /** Where to write dw. Default: a new tensor. */
@@ -58,7 +61,7 @@ export interface WeightGradients {
   readonly db: Tensor;
 }
 
-const SHARED_OPTIONS = ["strides", "padding", "dilation", "groups", "algorithm"];
+const SHARED_OPTIONS = ["strides", "padding", "dilation", "groups", ...ALGORITHM_OPTIONS];
 
 /**
  * y[n, f, o] = f(b[f] + Σ_c Σ_t x[n, c, o · stride − pad + t · dilation] · w[f, c, t]): cross-correlation, as in every framework.
@@ -168,6 +171,47 @@ export function conv3dWeightGradient(
   return weightGradients(recorder, 3, x, dy, options);
 }
 
+/** Options of {@linkcode convolutionPlan}. */
+export interface ConvolutionPlanOptions extends ConvolutionOptions, AlgorithmOptions {
+  /** Which of the three computations. */
+  pass: ConvolutionPass;
+  /** The shape of x. Shape: [n, c, …]. */
+  inputShape: Shape;
+  /** The shape of the weights. Shape: [filters, c / groups, …]. */
+  weightShape: Shape;
+}
+
+/**
+ * What a convolution would do with these options: the algorithm that is chosen, the bytes of intermediate results, and how many
+ * images are computed at once. Nothing runs.
+ *
+ * @throws {ShapeError} if the shapes do not fit; {@linkcode OptionError} for a wrong option, or an algorithm that does not apply.
+ * @example
+ * ```ts
+ * import { convolutionPlan, Gpu } from "@strata/strata";
+ *
+ * await using gpu = await Gpu.open();
+ * const plan = convolutionPlan(gpu, {
+ *   pass: "forward",
+ *   inputShape: [8, 3, 32, 32],
+ *   weightShape: [16, 3, 5, 5],
+ *   algorithm: "direct",
+ * });
+ * console.log(plan.workspaceBytes); // 4800
+ * ```
+ */
+export function convolutionPlan(
+  recorder: Recorder,
+  options: ConvolutionPlanOptions,
+): ConvolutionPlan {
+  const what = "convolutionPlan";
+  checkKeys(options, what, [...SHARED_OPTIONS, "pass", "inputShape", "weightShape"]);
+  const { pass, inputShape, weightShape } = options;
+  checkOneOf(pass, `${what}: pass`, ["forward", "inputGradient", "weightGradient"]);
+  const geometry = geometryOf(what, inputShape.length - 2, inputShape, weightShape, options);
+  return planConvolution(recorder.device, pass, geometry, inputShape[0]!, options, what);
+}
+
 /** dw of {@linkcode conv2dWeightGradient} and its relatives, by the number of dimensions of space. */
 export function convolveWeightGradient(
   recorder: Recorder,
@@ -182,8 +226,16 @@ export function convolveWeightGradient(
   const geometry = geometryOf(what, dims, x.shape, weightShape, options);
   expectShape(dy, [x.shape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
   if (options.dw !== undefined) expectShape(options.dw, weightShape, `${what}: dw`);
+  const { method, task, methodOptions } = resolve(
+    recorder,
+    "weightGradient",
+    geometry,
+    x,
+    options,
+    what,
+  );
   const dw = options.dw ?? recorder.empty(weightShape);
-  convolveWeightGradientDirect(recorder, x, dy, geometry, dw);
+  method.weightGradient(recorder, task, x, dy, dw, methodOptions);
   return dw;
 }
 
@@ -222,8 +274,9 @@ export function convolve(
   checkOneOf(activation, `${what}: activation`, ACTIVATION_NAMES);
   const geometry = geometryOf(what, dims, x.shape, weight.shape, options);
   if (bias !== undefined) expectShape(bias, [geometry.filters], `${what}: bias`);
+  const { method, task, methodOptions } = resolve(recorder, "forward", geometry, x, options, what);
   const y = recorder.empty([x.shape[0]!, geometry.filters, ...geometry.output]);
-  convolveDirect(recorder, x, weight, geometry, { bias, activation }, y);
+  method.forward(recorder, task, x, weight, { bias, activation }, y, methodOptions);
   return y;
 }
 
@@ -240,8 +293,16 @@ export function convolveInputGradient(
   const { inputShape } = options;
   const geometry = geometryOf(what, dims, inputShape, weight.shape, options);
   expectShape(dy, [inputShape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
+  const { method, task, methodOptions } = resolve(
+    recorder,
+    "inputGradient",
+    geometry,
+    dy,
+    options,
+    what,
+  );
   const dx = recorder.empty(inputShape);
-  convolveInputGradientDirect(recorder, dy, weight, geometry, dx);
+  method.inputGradient(recorder, task, dy, weight, dx, methodOptions);
   return dx;
 }
 
@@ -250,9 +311,8 @@ function geometryOf(
   dims: number,
   inputShape: Shape,
   weightShape: Shape,
-  options: ConvolutionOptions & AlgorithmOption,
+  options: ConvolutionOptions & AlgorithmOptions,
 ): ConvolutionGeometry {
-  checkOneOf(options.algorithm ?? "auto", `${what}: algorithm`, ["auto", "direct"]);
   if (inputShape.length !== dims + 2) {
     throw new ShapeError(
       `${what}: expected x of ${dims + 2} dimensions (batch, channels, ${dims} of space), got ${
@@ -263,12 +323,25 @@ function geometryOf(
   const { strides, padding, dilation, groups } = options;
   const given = Object.entries({ strides, padding, dilation, groups })
     .filter(([, value]) => value !== undefined);
-  const geometry = resolveConvolution(
+  return resolveConvolution(
     inputShape.slice(1),
     weightShape,
     Object.fromEntries(given) as ConvolutionOptions,
     what,
   );
-  checkDirect(geometry, what);
-  return geometry;
+}
+
+/** The method that computes a pass, and what it is given. */
+function resolve(
+  recorder: Recorder,
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  { shape }: Tensor,
+  options: AlgorithmOptions,
+  what: string,
+): { method: ConvolutionMethod; task: ConvolutionTask; methodOptions: MethodOptions } {
+  const images = shape[0]!;
+  const plan = planConvolution(recorder.device, pass, geometry, images, options, what);
+  const methodOptions = methodOptionsOf(recorder.device, options, what);
+  return { ...taskOf(plan, geometry, images), methodOptions };
 }

@@ -7,12 +7,22 @@
 import directText from "../../kernels/convolution_direct.wgsl" with { type: "text" };
 import packText from "../../kernels/convolution_pack.wgsl" with { type: "text" };
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
-import { ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape, sizeOf } from "../shape.ts";
-import { ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
+import { ACTIVATION_SOURCE } from "./activation_source.ts";
+import type {
+  ConvolutionMethod,
+  ConvolutionPass,
+  ConvolutionTask,
+  Epilogue,
+  MethodOptions,
+} from "./convolution_method.ts";
+import {
+  directWeightGradient,
+  directWeightGradientWorkspace,
+} from "./convolution_weight_gradient.ts";
 import { NAN_SOURCE, perAxis, workgroupsFor } from "./launch.ts";
 
 const DIRECT = new KernelFamily("convolution/direct", [
@@ -55,29 +65,23 @@ interface PassChannels {
 /** Trips of an invocation's loop, at most: fewer than the 65,535 at which lavapipe stops. */
 const MAX_TRIPS = 60_000;
 
-/**
- * Checks that the direct kernels' loops stay short enough, whatever the pass.
- *
- * @throws {ShapeError} if they do not.
- */
-export function checkDirect(geometry: ConvolutionGeometry, what: string): void {
-  const { channels, filters, groups, kernel } = geometry;
+/** Why the direct kernels cannot take a convolution: an invocation would loop for too long. */
+function directRefusal(
+  _pass: ConvolutionPass,
+  { channels, filters, groups, kernel }: ConvolutionGeometry,
+): string | undefined {
   const trips = Math.max(channels, filters) / groups * sizeOf(kernel.slice(0, -1));
-  if (trips > MAX_TRIPS) {
-    throw new ShapeError(
-      `${what}: channels (or filters) · kernel without its width may be ${MAX_TRIPS} in a group, ` +
-        `got ${trips}`,
-    );
-  }
+  if (trips <= MAX_TRIPS) return undefined;
+  return `channels (or filters) · kernel without its width may be ${MAX_TRIPS} in a group, got ${trips}`;
 }
 
 /** y = f(x ⋆ w + b). Shapes as in `conv2d`; `out` is written. */
-export function convolveDirect(
+function forward(
   recorder: Recorder,
+  { geometry }: ConvolutionTask,
   x: Tensor,
   weight: Tensor,
-  geometry: ConvolutionGeometry,
-  epilogue: { bias: Tensor | undefined; activation: ActivationName },
+  epilogue: Epilogue,
   out: Tensor,
 ): void {
   const g = liftDimensions(geometry, 3);
@@ -107,11 +111,11 @@ export function convolveDirect(
  * dx = dy ∗ w, the full convolution. With a stride s, the inputs of one residue modulo s are a stride-1 convolution of dy with
  * every s-th tap of the kernel: one dispatch for each residue.
  */
-export function convolveInputGradientDirect(
+function inputGradient(
   recorder: Recorder,
+  { geometry }: ConvolutionTask,
   dy: Tensor,
   weight: Tensor,
-  geometry: ConvolutionGeometry,
   out: Tensor,
 ): void {
   const g = liftDimensions(geometry, 3);
@@ -121,9 +125,7 @@ export function convolveInputGradientDirect(
     summed: geometry.filters / groups,
     produced: geometry.channels / groups,
   };
-  const residues = g.strides.map((stride, i) =>
-    Array.from({ length: Math.min(stride, g.input[i]!) }, (_, r) => gradientAxis(g, i, r))
-  );
+  const residues = residuesOf(g);
   const epilogue = { bias: undefined, activation: "linear" as const };
   for (const depth of residues[0]!) {
     for (const row of residues[1]!) {
@@ -143,6 +145,14 @@ export function convolveInputGradientDirect(
       }
     }
   }
+}
+
+/** For each axis, the passes of its residues modulo the stride. */
+function residuesOf(geometry: ConvolutionGeometry): PassAxis[][] {
+  const { strides, input } = geometry;
+  return strides.map((stride, i) =>
+    Array.from({ length: Math.min(stride, input[i]!) }, (_, r) => gradientAxis(geometry, i, r))
+  );
 }
 
 /**
@@ -186,6 +196,13 @@ function gradientAxis(
 /** Columns of an output row that one invocation computes, for filters in tiles of 8 or 16. */
 const COLUMNS = 8;
 
+/** How the channels that come out of a group are cut into tiles of 4 · rowGroups. */
+function rowsOf(produced: number): { rowGroups: number; rowTiles: number; padded: number } {
+  const rowGroups = produced > 8 ? 4 : produced > 4 ? 2 : 1;
+  const rowTiles = Math.ceil(produced / (4 * rowGroups));
+  return { rowGroups, rowTiles, padded: 4 * rowGroups * rowTiles };
+}
+
 function pass(
   recorder: Recorder,
   what: string,
@@ -195,15 +212,13 @@ function pass(
   axes: readonly PassAxis[],
   { groups, summed, produced }: PassChannels,
   transposed: boolean,
-  { bias, activation }: { bias: Tensor | undefined; activation: ActivationName },
+  { bias, activation }: Epilogue,
   y: Tensor,
 ): void {
   const [d, h, w] = axes as [PassAxis, PassAxis, PassAxis];
   const batch = x.shape[0]!;
   const none = d.taps * h.taps * w.taps === 0;
-  const rowGroups = produced > 8 ? 4 : produced > 4 ? 2 : 1;
-  const rowTiles = Math.ceil(produced / (4 * rowGroups));
-  const padded = 4 * rowGroups * rowTiles;
+  const { rowGroups, rowTiles, padded } = rowsOf(produced);
   // Where no tap matches, zeros are written: a sum over no channels, with weights that nobody reads.
   const taps = none ? [1, 1, 1] : [d.taps, h.taps, w.taps];
   const length = none ? padded : groups * summed * taps[0]! * taps[1]! * taps[2]! * padded;
@@ -272,3 +287,31 @@ function pass(
   });
   recorder.release(packed);
 }
+
+/** The packed weights; of the gradient to the weights, what its own file says. */
+function workspace(
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  count: number,
+  options: MethodOptions,
+  whole: number,
+): readonly number[] {
+  if (pass === "weightGradient") {
+    return directWeightGradientWorkspace(geometry, count, options, whole);
+  }
+  const { channels, filters, groups, kernel } = geometry;
+  const [summed, produced] = pass === "forward" ? [channels, filters] : [filters, channels];
+  // Of a strided input gradient, the weights of one residue at a time.
+  const taps = pass === "forward" ? kernel : residuesOf(liftDimensions(geometry, 3))
+    .map((axes) => Math.max(1, ...axes.map(({ taps }) => taps)));
+  return [4 * summed * sizeOf(taps) * rowsOf(produced / groups).padded];
+}
+
+/** The direct method: least memory, and for few input channels the fastest. */
+export const DIRECT_METHOD: ConvolutionMethod = {
+  refusal: directRefusal,
+  workspace,
+  forward,
+  inputGradient,
+  weightGradient: directWeightGradient,
+};

@@ -12,9 +12,17 @@ import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.t
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { formatShape } from "../shape.ts";
+import { formatShape, sizeOf } from "../shape.ts";
+import {
+  type ConvolutionTask,
+  type ImageRange,
+  type MethodOptions,
+  partsWorkspace,
+  sumOverParts,
+  weightShapeOf,
+} from "./convolution_method.ts";
 import { perAxis, workgroupsFor } from "./launch.ts";
-import { sum } from "./reductions.ts";
+import { sum, sumWorkspace } from "./reductions.ts";
 
 const INTERLEAVE = new KernelFamily("convolution/interleave", [
   { name: "convolution_interleave.wgsl", text: interleaveText },
@@ -32,17 +40,10 @@ const WALK_COLUMNS = 4;
 /** Bytes of partial sums that are worth their parallelism. */
 const PARTIAL_BYTES = 2 ** 25;
 
-/** dw = x ⋆ dy. Shapes as in `conv2dWeightGradient`; `out` is written. */
-export function convolveWeightGradientDirect(
-  recorder: Recorder,
-  x: Tensor,
-  dy: Tensor,
-  geometry: ConvolutionGeometry,
-  out: Tensor,
-): void {
+/** The tiles of an invocation, and how the rows of outputs are cut into parts. */
+function planOf(geometry: ConvolutionGeometry, images: number, { software }: MethodOptions) {
   const g = liftDimensions(geometry, 3);
   const { groups } = geometry;
-  const batch = x.shape[0]!;
   const channels = geometry.channels / groups;
   const filters = geometry.filters / groups;
   const [kD, kH, kW] = g.kernel as [number, number, number];
@@ -55,30 +56,96 @@ export function convolveWeightGradientDirect(
   const rowTiles = Math.ceil(filters / (4 * rowGroups));
   const padded = 4 * rowGroups * rowTiles;
   const tapBlocks = Math.ceil(kH / tapRows);
-  const pixels = outD * outH * outW;
-
-  const interleaved = recorder.empty([batch, groups, pixels, padded]);
-  recorder.dispatch({
-    label: `interleave ${formatShape(dy.shape)}`,
-    kernel: INTERLEAVE.variant(),
-    tensors: { y: dy, z: interleaved },
-    uniforms: { length: interleaved.size, rows: filters, padded, pixels },
-    workgroups: workgroupsFor(interleaved.size),
-  });
-
-  const { software } = recorder.device.adapter;
-  const lanes = software ? 8 : 64;
-  const rows = batch * outD * outH;
+  const rows = images * outD * outH;
   const itemsOfPart = channels * kD * tapBlocks;
   const wanted = Math.ceil((software ? 256 : 16_384) / (itemsOfPart * rowTiles * groups));
-  const affordable = Math.max(1, Math.floor(PARTIAL_BYTES / Math.max(1, out.bytes)));
+  const outputBytes = 4 * sizeOf(weightShapeOf(geometry));
+  const affordable = Math.max(1, Math.floor(PARTIAL_BYTES / Math.max(1, outputBytes)));
   const trips = rows * (Math.ceil(outW / WALK_COLUMNS) + 1);
   const atLeast = Math.ceil(trips / MAX_TRIPS);
   const aim = Math.max(1, atLeast, Math.min(wanted, affordable, rows));
   const partRows = Math.max(1, Math.ceil(rows / aim));
   const parts = Math.max(1, Math.ceil(rows / partRows));
+  return {
+    g,
+    channels,
+    filters,
+    rowGroups,
+    tapRows,
+    rowTiles,
+    padded,
+    tapBlocks,
+    rows,
+    itemsOfPart,
+    partRows,
+    parts,
+  };
+}
+
+/** Interleaved dy, and partial sums. */
+export function directWeightGradientWorkspace(
+  geometry: ConvolutionGeometry,
+  count: number,
+  options: MethodOptions,
+  whole: number,
+): readonly number[] {
+  const { padded, parts } = planOf(geometry, count, options);
+  const pixels = sizeOf(geometry.output);
+  const bytes = 4 * sizeOf(weightShapeOf(geometry));
+  return [
+    4 * count * geometry.groups * pixels * padded,
+    ...(parts > 1 ? [parts * bytes, ...sumWorkspace(options, [parts, bytes / 4])] : []),
+    ...partsWorkspace(geometry, count, whole),
+  ];
+}
+
+/** dw = x ⋆ dy. Shapes as in `conv2dWeightGradient`; `out` is written. */
+export function directWeightGradient(
+  recorder: Recorder,
+  task: ConvolutionTask,
+  x: Tensor,
+  dy: Tensor,
+  out: Tensor,
+  options: MethodOptions,
+): void {
+  sumOverParts(recorder, task, out, (range, dw) => {
+    gradientOfRange(recorder, task.geometry, range, x, dy, dw, options);
+  });
+}
+
+function gradientOfRange(
+  recorder: Recorder,
+  geometry: ConvolutionGeometry,
+  { first, count }: ImageRange,
+  x: Tensor,
+  dy: Tensor,
+  out: Tensor,
+  options: MethodOptions,
+): void {
+  const plan = planOf(geometry, count, options);
+  const { g, channels, filters, rowGroups, tapRows, rowTiles, padded, tapBlocks, rows, partRows } =
+    plan;
+  const { parts } = plan;
+  const { groups } = geometry;
+  const [kD, kH, kW] = g.kernel as [number, number, number];
+  const pixels = sizeOf(g.output);
+  const interleaved = recorder.empty([count, groups, pixels, padded]);
+  recorder.dispatch({
+    label: `interleave ${formatShape(dy.shape)}`,
+    kernel: INTERLEAVE.variant(),
+    tensors: { y: dy, z: interleaved },
+    uniforms: {
+      length: interleaved.size,
+      first: first * groups,
+      rows: filters,
+      padded,
+      pixels,
+    },
+    workgroups: workgroupsFor(interleaved.size),
+  });
+  const lanes = options.software ? 8 : 64;
   const partial = parts === 1 ? out : recorder.empty([parts, ...out.shape]);
-  const items = parts * itemsOfPart;
+  const items = parts * plan.itemsOfPart;
   recorder.dispatch({
     label: `convolution weight gradient ${formatShape(x.shape)} ${formatShape(out.shape)}`,
     kernel: WEIGHT_GRADIENT.variant({
@@ -94,6 +161,7 @@ export function convolveWeightGradientDirect(
     tensors: { x, dy: interleaved, dw: partial },
     uniforms: {
       items,
+      first,
       parts,
       part_rows: partRows,
       rows,
@@ -113,7 +181,7 @@ export function convolveWeightGradientDirect(
       ...perAxis("pad", g.padBefore),
     },
     workgroups: rowTiles * groups * Math.ceil(items / lanes),
-    flops: 2 * batch * pixels * out.size,
+    flops: 2 * count * pixels * out.size,
   });
   recorder.release(interleaved);
   if (parts > 1) {

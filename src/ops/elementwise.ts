@@ -11,7 +11,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkNumber } from "../options.ts";
 import { formatShape, type Shape, shapesEqual } from "../shape.ts";
-import { vectorLength, workgroupsFor } from "./launch.ts";
+import { expectShape, vectorLength, workgroupsFor } from "./launch.ts";
 
 const FAMILY = new KernelFamily("elementwise", [{ name: "elementwise.wgsl", text }]);
 
@@ -20,8 +20,13 @@ const FAMILY = new KernelFamily("elementwise", [{ name: "elementwise.wgsl", text
  *
  * @throws {ShapeError} if b's shape is neither.
  */
-export function add(recorder: Recorder, a: Tensor, b: Tensor): Tensor {
-  return binary(recorder, "add", a, b);
+export function add(
+  recorder: Recorder,
+  a: Tensor,
+  b: Tensor,
+  options: { /** Where to write y. Default: a new tensor. */ out?: Tensor } = {},
+): Tensor {
+  return binary(recorder, "add", a, b, options.out);
 }
 
 /**
@@ -63,6 +68,7 @@ function binary(
   operation: "add" | "subtract" | "multiply",
   a: Tensor,
   b: Tensor,
+  out?: Tensor,
 ): Tensor {
   const same = shapesEqual(a.shape, b.shape);
   if (!same && !isSuffix(b.shape, a.shape)) {
@@ -71,8 +77,9 @@ function binary(
         `got ${formatShape(b.shape)}`,
     );
   }
+  if (out !== undefined) expectShape(out, a.shape, `${operation}: out`);
   const { vector, length } = same ? vectorLength(a.size) : { vector: false, length: a.size };
-  const y = recorder.empty(a.shape);
+  const y = out ?? recorder.empty(a.shape);
   recorder.dispatch({
     label: `${operation} ${formatShape(a.shape)}`,
     kernel: FAMILY.variant({ OPERATION: operation, VECTOR: vector, BROADCAST: !same }),

@@ -6,7 +6,6 @@
 
 import text from "../../kernels/reduce.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
-import type { Device } from "../gpu/device.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
@@ -78,7 +77,7 @@ export function argmax(
 ): Tensor<"u32"> {
   const view = viewOf(x, options, "argmax");
   let result: Tensor<"u32"> | undefined;
-  for (const pass of passes(recorder.device, view)) {
+  for (const pass of passes(recorder.device.adapter.software, view)) {
     const y = recorder.empty(pass.last ? view.shape : [view.outer, pass.parts, view.inner], "u32");
     pushPass(recorder, "argmax", x, view, pass, y, 1, result);
     if (result !== undefined) recorder.release(result);
@@ -113,7 +112,7 @@ function reduce(
   const view = viewOf(x, options, divide ? "mean" : operation);
   if (options.out !== undefined) expectShape(options.out, view.shape, `${operation}: out`);
   let source = x;
-  for (const pass of passes(recorder.device, view)) {
+  for (const pass of passes(recorder.device.adapter.software, view)) {
     const y = pass.last
       ? options.out ?? recorder.empty(view.shape)
       : recorder.empty([view.outer, pass.parts, view.inner]);
@@ -149,11 +148,11 @@ function pushPass(
 }
 
 /** The passes that reduce a length to one; a sum over nothing still takes one pass, to write its zeros. */
-function passes(device: Device, { outer, length, inner }: View): Pass[] {
+function passes(software: boolean, { outer, length, inner }: View): Pass[] {
   const list: Pass[] = [];
   let left = length;
   do {
-    const busy = device.adapter.software ? BUSY.software : BUSY.card;
+    const busy = software ? BUSY.software : BUSY.card;
     const forBusy = Math.ceil(busy / Math.max(1, outer * inner));
     const parts = left <= 4 * SHORTEST_PART ? 1 : Math.max(
       Math.ceil(left / LONGEST_PART),
@@ -163,6 +162,15 @@ function passes(device: Device, { outer, length, inner }: View): Pass[] {
     left = parts;
   } while (left > 1);
   return list;
+}
+
+/** Bytes of what lies between the passes of a sum over the first axis of a matrix; empty for a single pass. */
+export function sumWorkspace(
+  options: { readonly software: boolean },
+  [length, inner]: readonly [length: number, inner: number],
+): number[] {
+  return passes(options.software, { outer: 1, length, inner, shape: [] })
+    .filter(({ last }) => !last).slice(0, 2).map(({ parts }) => 4 * parts * inner);
 }
 
 function viewOf(x: Tensor, options: ReductionOptions, what: string): View {

@@ -1,0 +1,138 @@
+/**
+ * What a method of convolution is: which convolutions it can compute, the memory it needs, and its three passes. Each method
+ * is a file `convolution_….ts`; `convolution_plan.ts` knows them all.
+ *
+ * @module
+ */
+
+import type { ConvolutionGeometry } from "../convolution_shape.ts";
+import type { Recorder } from "../gpu/recorder.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { sizeOf } from "../shape.ts";
+import type { ActivationName } from "./activation_source.ts";
+import { add } from "./elementwise.ts";
+
+/** The three things that are computed of a convolution. */
+export type ConvolutionPass = "forward" | "inputGradient" | "weightGradient";
+
+/** A part of the batch: the images from `first` to before `first + count`. */
+export interface ImageRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What a method is to compute. */
+export interface ConvolutionTask {
+  readonly geometry: ConvolutionGeometry;
+  /** Parts of the batch, in order, each to be computed by itself so that the workspace is that of one part. */
+  readonly parts: readonly ImageRange[];
+}
+
+/** What follows the sum of a forward pass: y = f(sum + bias). */
+export interface Epilogue {
+  readonly bias: Tensor | undefined;
+  readonly activation: ActivationName;
+}
+
+/** What a method's plan depends on, besides the geometry. */
+export interface MethodOptions {
+  /** Whether the adapter computes on the CPU. */
+  readonly software: boolean;
+  /** Outputs of a Winograd tile along an edge. */
+  readonly winogradTile: 2 | 4;
+}
+
+/** A way to compute convolutions. Tensors are those of the whole batch; shapes as in `conv2d` and its gradients. */
+export interface ConvolutionMethod {
+  /** Why it cannot compute a pass, as in "expected strides of 1, got [2, 2]"; undefined if it can. */
+  refusal(
+    pass: ConvolutionPass,
+    geometry: ConvolutionGeometry,
+    options: MethodOptions,
+  ): string | undefined;
+  /**
+   * Bytes of each intermediate tensor that is alive while the most are, for a part of `count` images.
+   *
+   * @param whole Images of the whole batch.
+   */
+  workspace(
+    pass: ConvolutionPass,
+    geometry: ConvolutionGeometry,
+    count: number,
+    options: MethodOptions,
+    whole: number,
+  ): readonly number[];
+  /** y = f(x ⋆ w + b); `y` is written. */
+  forward(
+    recorder: Recorder,
+    task: ConvolutionTask,
+    x: Tensor,
+    weight: Tensor,
+    epilogue: Epilogue,
+    y: Tensor,
+    options: MethodOptions,
+  ): void;
+  /** dx = dy ∗ w; `dx` is written. */
+  inputGradient(
+    recorder: Recorder,
+    task: ConvolutionTask,
+    dy: Tensor,
+    weight: Tensor,
+    dx: Tensor,
+    options: MethodOptions,
+  ): void;
+  /** dw = x ⋆ dy; `dw` is written. */
+  weightGradient(
+    recorder: Recorder,
+    task: ConvolutionTask,
+    x: Tensor,
+    dy: Tensor,
+    dw: Tensor,
+    options: MethodOptions,
+  ): void;
+}
+
+/** The shape of the weights. */
+export function weightShapeOf(
+  { filters, channels, groups, kernel }: ConvolutionGeometry,
+): number[] {
+  return [filters, channels / groups, ...kernel];
+}
+
+/**
+ * Computes dw part by part of the batch and adds the parts up, in their order.
+ *
+ * @param compute Writes the gradient of one part.
+ */
+export function sumOverParts(
+  recorder: Recorder,
+  { parts }: ConvolutionTask,
+  dw: Tensor,
+  compute: (range: ImageRange, dw: Tensor) => void,
+): void {
+  let total: Tensor | undefined;
+  parts.forEach((range, i) => {
+    const last = i === parts.length - 1;
+    const piece = parts.length === 1 ? dw : recorder.empty(dw.shape);
+    compute(range, piece);
+    if (total === undefined) {
+      total = piece;
+      return;
+    }
+    const next = add(recorder, total, piece, last ? { out: dw } : {});
+    recorder.release(total);
+    recorder.release(piece);
+    total = next;
+  });
+}
+
+/** Workspace of {@linkcode sumOverParts} besides that of `compute`: what is kept of earlier parts, and the part in hand. */
+export function partsWorkspace(
+  geometry: ConvolutionGeometry,
+  count: number,
+  whole: number,
+): number[] {
+  if (count >= whole) return [];
+  const bytes = 4 * sizeOf(weightShapeOf(geometry));
+  return Math.ceil(whole / count) > 2 ? [bytes, bytes, bytes] : [bytes, bytes];
+}

@@ -1,0 +1,156 @@
+/**
+ * Which method computes a convolution, and in how many parts of the batch, so that its workspace stays within a limit.
+ *
+ * @module
+ */
+
+import type { ConvolutionGeometry } from "../convolution_shape.ts";
+import { OptionError } from "../errors.ts";
+import type { Device } from "../gpu/device.ts";
+import { paddedBytes } from "../gpu/memory.ts";
+import { checkNumber, checkOneOf } from "../options.ts";
+import { DIRECT_METHOD } from "./convolution_direct.ts";
+import type {
+  ConvolutionMethod,
+  ConvolutionPass,
+  ConvolutionTask,
+  MethodOptions,
+} from "./convolution_method.ts";
+
+/** A method of convolution: "direct", with the outputs in registers. */
+export type ConvolutionMethodName = "direct";
+
+const METHODS: Readonly<Record<ConvolutionMethodName, ConvolutionMethod>> = {
+  direct: DIRECT_METHOD,
+};
+
+/** How a convolution is computed; "auto" takes what suits its shape best. */
+export type ConvolutionAlgorithm = "auto" | ConvolutionMethodName;
+
+/** The names of the algorithms. */
+export const CONVOLUTION_ALGORITHMS: readonly ConvolutionAlgorithm[] = [
+  "auto",
+  ...Object.keys(METHODS) as ConvolutionMethodName[],
+];
+
+/** Choices that all passes of a convolution have. */
+export interface AlgorithmOptions {
+  /** Default "auto". */
+  algorithm?: ConvolutionAlgorithm;
+  /** Bytes of intermediate results at once, at most; the batch is split when it would take more. Default 256 MiB. */
+  workspaceLimit?: number;
+  /** Outputs of a Winograd tile along an edge: 2, or 4 for fewer multiplications and a larger error. Default 2. */
+  winogradTile?: 2 | 4;
+}
+
+/** The names of {@linkcode AlgorithmOptions}. */
+export const ALGORITHM_OPTIONS = ["algorithm", "workspaceLimit", "winogradTile"] as const;
+
+/** What a convolution will do. */
+export interface ConvolutionPlan {
+  /** The method. */
+  readonly algorithm: ConvolutionMethodName;
+  /** Bytes of intermediate results at once. */
+  readonly workspaceBytes: number;
+  /** Images that are computed at once. */
+  readonly imagesPerPart: number;
+}
+
+const DEFAULT_LIMIT = 2 ** 28;
+
+/**
+ * Chooses the method and the parts of the batch.
+ *
+ * @param what Names the operation in errors.
+ * @throws {OptionError} if an option is wrong, the algorithm does not apply, or not even one image fits the workspace.
+ */
+export function planConvolution(
+  device: Device,
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  images: number,
+  options: AlgorithmOptions,
+  what: string,
+): ConvolutionPlan {
+  const { algorithm = "auto", workspaceLimit = DEFAULT_LIMIT } = options;
+  checkOneOf(algorithm, `${what}: algorithm`, CONVOLUTION_ALGORITHMS);
+  checkNumber(workspaceLimit, `${what}: workspaceLimit`, { min: 0 });
+  const methodOptions = methodOptionsOf(device, options, what);
+  const attempt = (name: ConvolutionMethodName) =>
+    attemptMethod(device, name, pass, geometry, images, methodOptions, workspaceLimit);
+  if (algorithm !== "auto") {
+    const result = attempt(algorithm);
+    if (typeof result !== "string") return result;
+    throw new OptionError(`${what}: algorithm "${algorithm}": ${result}`);
+  }
+  const reasons: string[] = [];
+  for (const name of preference()) {
+    const result = attempt(name);
+    if (typeof result !== "string") return result;
+    reasons.push(`${name}: ${result}`);
+  }
+  throw new OptionError(`${what}: no algorithm applies: ${reasons.join("; ")}`);
+}
+
+/** What the methods need to know besides the geometry. */
+export function methodOptionsOf(
+  device: Device,
+  { winogradTile = 2 }: AlgorithmOptions,
+  what: string,
+): MethodOptions {
+  if (winogradTile !== 2 && winogradTile !== 4) {
+    throw new OptionError(`${what}: winogradTile: expected 2 or 4, got ${winogradTile}`);
+  }
+  return { software: device.adapter.software, winogradTile };
+}
+
+/** The method of a plan, and its task. */
+export function taskOf(
+  { algorithm, imagesPerPart }: ConvolutionPlan,
+  geometry: ConvolutionGeometry,
+  images: number,
+): { method: ConvolutionMethod; task: ConvolutionTask } {
+  const parts = Array.from({ length: Math.max(1, Math.ceil(images / imagesPerPart)) }, (_, i) => {
+    const first = i * imagesPerPart;
+    return { first, count: Math.min(imagesPerPart, images - first) };
+  });
+  return { method: METHODS[algorithm], task: { geometry, parts } };
+}
+
+/** The methods, the best for this convolution first. */
+function preference(): readonly ConvolutionMethodName[] {
+  return ["direct"];
+}
+
+/** The plan with this method, or why there is none. */
+function attemptMethod(
+  device: Device,
+  algorithm: ConvolutionMethodName,
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  images: number,
+  options: MethodOptions,
+  limit: number,
+): ConvolutionPlan | string {
+  const method = METHODS[algorithm];
+  const refusal = method.refusal(pass, geometry, options);
+  if (refusal !== undefined) return refusal;
+  const binding = device.raw.limits.maxStorageBufferBindingSize;
+  const bytesOf = (count: number) => {
+    const tensors = method.workspace(pass, geometry, count, options, images);
+    const total = tensors.reduce((sum, bytes) => sum + paddedBytes(bytes), 0);
+    return { total, fits: total <= limit && tensors.every((bytes) => bytes <= binding) };
+  };
+  // As few parts as can be, all of about the same size.
+  for (let count = Math.max(1, images);;) {
+    const { total, fits } = bytesOf(count);
+    if (fits) return { algorithm, imagesPerPart: count, workspaceBytes: total };
+    if (count === 1) {
+      return `one image needs ${total} bytes of workspace, the limit is ${
+        Math.min(limit, binding)
+      }`;
+    }
+    const parts = Math.ceil(images / count) + 1;
+    count = Math.min(count - 1, Math.ceil(images / parts));
+  }
+}
