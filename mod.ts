@@ -78,7 +78,12 @@ export {
 export * from "./src/ops/elementwise.ts";
 export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
 export * from "./src/ops/losses.ts";
-export { matmul, type MatmulOptions } from "./src/ops/matmul.ts";
+export {
+  batchedMatmul,
+  type BatchedMatmulOptions,
+  matmul,
+  type MatmulOptions,
+} from "./src/ops/matmul.ts";
 export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
 export * from "./src/ops/pooling.ts";
 export * from "./src/ops/random.ts";
