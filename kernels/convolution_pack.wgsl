@@ -1,8 +1,9 @@
-// Convolution weights in the order in which the direct kernels read them:
-//   packed[group, channel, tap_d, tap_h, tap_w, m] = weight, for m < filters of the group, else 0.
+// Convolution weights in the order in which the kernels read them, the channels that come out fastest:
+//   packed[group, channel, tap_d, tap_h, tap_w, m], or (TAPS_FIRST) packed[group, tap_d, tap_h, tap_w, channel, m]
 //
-// weight (filters, channels / groups, k_d, k_h, k_w) f32 → packed f32, m padded to `padded`, a multiple of 4.
-// Tap t of a dimension is tap first + t · step of the kernel, or counted from the other end (FLIP).
+// weight (filters, channels / groups, k_d, k_h, k_w) f32 → packed f32; m is filled up with zeros from `rows` to `padded`, a
+// multiple of 4, and channel from `channels` to `summed`.
+// Tap t of a dimension is tap first + t · step of the kernel, counted from the other end if TRANSPOSE.
 // TRANSPOSE: the roles of filters and channels are swapped, for the gradient to the input; then m counts the channels of a
 // group and `channel` its filters. One invocation of 64 per element, flat workgroup index. Exact.
 
@@ -10,8 +11,8 @@ struct Uniforms {
   length: u32, // of packed
   padded: u32,
   rows: u32, // m's true range
-  channels: u32, // in the packed order, of a group
-  weight_channels: u32, // second dimension of weight
+  summed: u32, // channels in packed, of a group
+  channels: u32, // their true range
   k_d: u32, k_h: u32, k_w: u32,
   taps_d: u32, taps_h: u32, taps_w: u32,
   first_d: u32, first_h: u32, first_w: u32,
@@ -34,28 +35,35 @@ fn main(
   }
   let m = i % u.padded;
   var rest = i / u.padded;
+//# if TAPS_FIRST
+  let channel = rest % u.summed;
+  rest /= u.summed;
+//# end
 //# for D in w h d
   let tap_${D} = rest % u.taps_${D};
   rest /= u.taps_${D};
-//# if FLIP
+//# if TRANSPOSE
   let at_${D} = u.first_${D} + (u.taps_${D} - 1u - tap_${D}) * u.step_${D};
 //# else
   let at_${D} = u.first_${D} + tap_${D} * u.step_${D};
 //# end
 //# end
-  let channel = rest % u.channels;
-  let group = rest / u.channels;
-//# if TRANSPOSE
-  let filter_index = group * u.channels + channel;
-  let inner = m;
-//# else
-  let filter_index = group * u.rows + m;
-  let inner = channel;
+//# if !TAPS_FIRST
+  let channel = rest % u.summed;
+  rest /= u.summed;
 //# end
-  if (m >= u.rows) {
+  let group = rest;
+  if (m >= u.rows || channel >= u.channels) {
     packed_weight[i] = 0.0;
     return;
   }
+//# if TRANSPOSE
+  let outer = group * u.channels + channel;
+  let at = outer * u.rows + m;
+//# else
+  let outer = group * u.rows + m;
+  let at = outer * u.channels + channel;
+//# end
   let tap = (at_d * u.k_h + at_h) * u.k_w + at_w;
-  packed_weight[i] = weight[(filter_index * u.weight_channels + inner) * (u.k_d * u.k_h * u.k_w) + tap];
+  packed_weight[i] = weight[at * (u.k_d * u.k_h * u.k_w) + tap];
 }

@@ -34,6 +34,9 @@ export interface Epilogue {
   readonly activation: ActivationName;
 }
 
+/** Nothing follows. */
+export const NO_EPILOGUE: Epilogue = { bias: undefined, activation: "linear" };
+
 /** What a method's plan depends on, besides the geometry. */
 export interface MethodOptions {
   /** Whether the adapter computes on the CPU. */
