@@ -2,7 +2,7 @@
 //   dw[part, f, c, t] = Σ_n Σ_o x[n, c, o · stride + t · dilation - pad] · dy[n, f, o], n and o in one part
 //
 // x (n, groups · channels, in_d, in_h, in_w) f32; dy interleaved (n, group, pixel, filters padded) by
-// convolution_interleave.wgsl; dw (parts, groups · filters, channels, k_d, k_h, TAPS) f32. The host adds up the parts.
+// convolution_channels_last.wgsl; dw (parts, groups · filters, channels, k_d, k_h, TAPS) f32. The host adds up the parts.
 // An invocation computes 4 · ROW_GROUPS filters × TAP_ROWS rows of TAPS weights of one channel; it walks along the output rows
 // of its part, COLUMNS outputs at a time, so that an input is loaded once for all taps of its row. LANES invocations a workgroup,
 // flat workgroup index. Along the width, TAPS, STRIDE and DILATION are parameters of the text.

@@ -98,7 +98,7 @@ const convolutionRows: Row[] = rowsOfConvolution({
   algorithm: { algorithm: "direct" },
   forward: CONVOLUTION_KERNELS,
   inputGradient: CONVOLUTION_KERNELS,
-  weightGradient: ["convolution_weight_gradient.wgsl", "convolution_interleave.wgsl"],
+  weightGradient: ["convolution_weight_gradient.wgsl", "convolution_channels_last.wgsl"],
   draws: 100,
 }).map((row, i) => ({ ...row, refusals: REFUSALS[i]! }));
 

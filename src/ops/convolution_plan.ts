@@ -10,6 +10,7 @@ import type { Device } from "../gpu/device.ts";
 import { paddedBytes } from "../gpu/memory.ts";
 import { checkNumber, checkOneOf } from "../options.ts";
 import { DIRECT_METHOD } from "./convolution_direct.ts";
+import { GEMM_METHOD } from "./convolution_gemm.ts";
 import type {
   ConvolutionMethod,
   ConvolutionPass,
@@ -17,11 +18,17 @@ import type {
   MethodOptions,
 } from "./convolution_method.ts";
 
-/** A method of convolution: "direct", with the outputs in registers. */
-export type ConvolutionMethodName = "direct";
+/**
+ * A method of convolution.
+ *
+ * - "direct": outputs in registers, each input loaded once for all taps of a row; the least memory
+ * - "gemm": an implicit matrix product, on a copy of the images with the channels last
+ */
+export type ConvolutionMethodName = "direct" | "gemm";
 
 const METHODS: Readonly<Record<ConvolutionMethodName, ConvolutionMethod>> = {
   direct: DIRECT_METHOD,
+  gemm: GEMM_METHOD,
 };
 
 /** How a convolution is computed; "auto" takes what suits its shape best. */
@@ -119,7 +126,7 @@ export function taskOf(
 
 /** The methods, the best for this convolution first. */
 function preference(): readonly ConvolutionMethodName[] {
-  return ["direct"];
+  return ["direct", "gemm"];
 }
 
 /** The plan with this method, or why there is none. */

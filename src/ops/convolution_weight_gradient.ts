@@ -4,7 +4,6 @@
  * @module
  */
 
-import interleaveText from "../../kernels/convolution_interleave.wgsl" with { type: "text" };
 import weightGradientText from "../../kernels/convolution_weight_gradient.wgsl" with {
   type: "text",
 };
@@ -13,6 +12,7 @@ import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape, sizeOf } from "../shape.ts";
+import { bareFrame, channelsLast } from "./convolution_channels_last.ts";
 import {
   type ConvolutionTask,
   type ImageRange,
@@ -21,12 +21,9 @@ import {
   sumOverParts,
   weightShapeOf,
 } from "./convolution_method.ts";
-import { perAxis, workgroupsFor } from "./launch.ts";
+import { perAxis } from "./launch.ts";
 import { sum, sumWorkspace } from "./reductions.ts";
 
-const INTERLEAVE = new KernelFamily("convolution/interleave", [
-  { name: "convolution_interleave.wgsl", text: interleaveText },
-]);
 const WEIGHT_GRADIENT = new KernelFamily("convolution/weightGradient", [
   { name: "convolution_weight_gradient.wgsl", text: weightGradientText },
 ]);
@@ -116,12 +113,13 @@ export function directWeightGradient(
 function gradientOfRange(
   recorder: Recorder,
   geometry: ConvolutionGeometry,
-  { first, count }: ImageRange,
+  range: ImageRange,
   x: Tensor,
   dy: Tensor,
   out: Tensor,
   options: MethodOptions,
 ): void {
+  const { first, count } = range;
   const plan = planOf(geometry, count, options);
   const { g, channels, filters, rowGroups, tapRows, rowTiles, padded, tapBlocks, rows, partRows } =
     plan;
@@ -129,20 +127,8 @@ function gradientOfRange(
   const { groups } = geometry;
   const [kD, kH, kW] = g.kernel as [number, number, number];
   const pixels = sizeOf(g.output);
-  const interleaved = recorder.empty([count, groups, pixels, padded]);
-  recorder.dispatch({
-    label: `interleave ${formatShape(dy.shape)}`,
-    kernel: INTERLEAVE.variant(),
-    tensors: { y: dy, z: interleaved },
-    uniforms: {
-      length: interleaved.size,
-      first: first * groups,
-      rows: filters,
-      padded,
-      pixels,
-    },
-    workgroups: workgroupsFor(interleaved.size),
-  });
+  const images = { groups, channels: filters, size: g.output };
+  const interleaved = channelsLast(recorder, dy, range, images, bareFrame(g.output), padded);
   const lanes = options.software ? 8 : 64;
   const partial = parts === 1 ? out : recorder.empty([parts, ...out.shape]);
   const items = parts * plan.itemsOfPart;

@@ -1,0 +1,226 @@
+/**
+ * Convolution as an implicit matrix product: filters × (channels · taps) times (channels · taps) × outputs, of which the second
+ * matrix is never written down.
+ *
+ * @module
+ */
+
+import positionsText from "../../kernels/convolution_gemm_positions.wgsl" with { type: "text" };
+import registerText from "../../kernels/convolution_gemm_register.wgsl" with { type: "text" };
+import type { ConvolutionGeometry } from "../convolution_shape.ts";
+import { KernelFamily } from "../gpu/kernel.ts";
+import type { Recorder } from "../gpu/recorder.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { formatShape, sizeOf } from "../shape.ts";
+import { ACTIVATION_SOURCE } from "./activation_source.ts";
+import {
+  channelsLast,
+  channelsLastBytes,
+  type Frame,
+  type GroupedImages,
+} from "./convolution_channels_last.ts";
+import {
+  gemmWeightGradient,
+  gemmWeightGradientRefusal,
+  gemmWeightGradientWorkspace,
+} from "./convolution_gemm_weights.ts";
+import {
+  type ConvolutionMethod,
+  type ConvolutionPass,
+  type ConvolutionTask,
+  type Epilogue,
+  type ImageRange,
+  type MethodOptions,
+  NO_EPILOGUE,
+} from "./convolution_method.ts";
+import {
+  forwardPass,
+  inputGradientPasses,
+  packedLength,
+  packWeights,
+  type Pass,
+  tapsOf,
+} from "./convolution_passes.ts";
+import { NAN_SOURCE, perAxis } from "./launch.ts";
+
+const REGISTER = new KernelFamily("convolution/gemmRegister", [
+  NAN_SOURCE,
+  ACTIVATION_SOURCE,
+  { name: "convolution_gemm_positions.wgsl", text: positionsText },
+  { name: "convolution_gemm_register.wgsl", text: registerText },
+]);
+
+/** Trips of an invocation's loops: fewer than the 65,535 at which lavapipe stops. */
+const MAX_TRIPS = 60_000;
+
+/** A number of channels, filled up to a multiple of 4. */
+const four = (channels: number): number => 4 * Math.ceil(channels / 4);
+
+/** The passes of a computation. */
+function passesOf(pass: ConvolutionPass, geometry: ConvolutionGeometry): Pass[] {
+  return pass === "forward" ? [forwardPass(geometry)] : inputGradientPasses(geometry);
+}
+
+/** Positions of the input that an axis of a pass reads, from −pad on. */
+function extentOf({ axes }: Pass): number[] {
+  const { taps } = tapsOf({ axes } as Pass);
+  return axes.map(({ grid, stride, dilation }, i) =>
+    grid === 0 ? 0 : (grid - 1) * stride + (taps[i]! - 1) * dilation + 1
+  );
+}
+
+/** The zeros around the input that serve all passes. */
+function frameOf(passes: readonly Pass[]): Frame {
+  const before = [0, 1, 2].map((i) => Math.max(...passes.map(({ axes }) => axes[i]!.pad)));
+  const extent = before.map((size, i) =>
+    Math.max(0, ...passes.map((pass) => size - pass.axes[i]!.pad + extentOf(pass)[i]!))
+  );
+  return { before, extent };
+}
+
+function imagesOf({ axes, groups, summed }: Pass): GroupedImages {
+  return { groups, channels: summed, size: axes.map(({ input }) => input) };
+}
+
+/** How the channels that come out of a group are cut into tiles of 4 · rowGroups. */
+function rowsOf(produced: number): { rowGroups: number; rowTiles: number; padded: number } {
+  const rowGroups = produced > 8 ? 4 : produced > 4 ? 2 : 1;
+  const rowTiles = Math.ceil(produced / (4 * rowGroups));
+  return { rowGroups, rowTiles, padded: 4 * rowGroups * rowTiles };
+}
+
+function refusal(
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  _options: MethodOptions,
+): string | undefined {
+  if (pass === "weightGradient") return gemmWeightGradientRefusal(geometry);
+  const { channels, filters, groups, kernel } = geometry;
+  const summed = (pass === "forward" ? channels : filters) / groups;
+  const trips = sizeOf(kernel) * (Math.ceil(summed / 4) + 3);
+  if (trips <= MAX_TRIPS) return undefined;
+  return `expected a kernel of at most ${MAX_TRIPS} taps · (channels / 4 + 3), got ${trips}`;
+}
+
+function workspace(
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  count: number,
+  options: MethodOptions,
+  whole: number,
+): readonly number[] {
+  if (pass === "weightGradient") {
+    return gemmWeightGradientWorkspace(geometry, count, options, whole);
+  }
+  const passes = passesOf(pass, geometry);
+  if (passes.length === 0) return [];
+  const summed = four(passes[0]!.summed);
+  const weights = passes.map((each) =>
+    4 * packedLength(each, summed, rowsOf(each.produced).padded)
+  );
+  return [
+    channelsLastBytes(count, imagesOf(passes[0]!), frameOf(passes), summed),
+    weights.reduce((sum, bytes) => sum + bytes),
+  ];
+}
+
+/** Computes the passes, which read the same input, for each part of the batch; the weights are packed once. */
+function compute(
+  recorder: Recorder,
+  what: string,
+  { parts }: ConvolutionTask,
+  passes: readonly Pass[],
+  x: Tensor,
+  weight: Tensor,
+  epilogue: Epilogue,
+  y: Tensor,
+): void {
+  if (passes.length === 0) return;
+  const summed = four(passes[0]!.summed);
+  const frame = frameOf(passes);
+  const packed = passes.map((pass) =>
+    packWeights(recorder, weight, pass, "tapsFirst", summed, rowsOf(pass.produced).padded)
+  );
+  for (const range of parts) {
+    const framed = channelsLast(recorder, x, range, imagesOf(passes[0]!), frame, summed);
+    passes.forEach((pass, i) => {
+      launch(recorder, what, pass, range, framed, frame, packed[i]!, epilogue, y);
+    });
+    recorder.release(framed);
+  }
+  for (const tensor of packed) recorder.release(tensor);
+}
+
+function launch(
+  recorder: Recorder,
+  what: string,
+  pass: Pass,
+  { first, count }: ImageRange,
+  x: Tensor,
+  frame: Frame,
+  weight: Tensor,
+  { bias, activation }: Epilogue,
+  y: Tensor,
+): void {
+  const { axes, groups, summed, produced } = pass;
+  const { taps, none } = tapsOf(pass);
+  const grid = axes.map((axis) => axis.grid);
+  const outputs = count * sizeOf(grid);
+  const { rowGroups, rowTiles } = rowsOf(produced);
+  const columns = outputs > 8 ? 16 : outputs > 4 ? 8 : 4;
+  const lanes = recorder.device.adapter.software ? 8 : 64;
+  recorder.dispatch({
+    label: `${what} gemm ${formatShape(x.shape)} ${formatShape(y.shape)}`,
+    kernel: REGISTER.variant({
+      LANES: lanes,
+      ROW_GROUPS: rowGroups,
+      COLUMNS: columns,
+      BIAS: bias !== undefined,
+      ACTIVATION: activation,
+    }),
+    tensors: { x, weight, y, ...(bias === undefined ? {} : { bias }) },
+    uniforms: {
+      outputs,
+      first,
+      row_tiles: rowTiles,
+      groups,
+      channels: four(summed) / 4,
+      filters: produced,
+      ...perAxis("ext", frame.extent),
+      ...perAxis("begin", axes.map(({ pad }, i) => frame.before[i]! - pad)),
+      ...perAxis("grid", grid),
+      ...perAxis("out", axes.map((axis) => axis.output)),
+      ...perAxis("k", none ? [0, 0, 0] : taps),
+      ...perAxis("stride", axes.map((axis) => axis.stride)),
+      ...perAxis("dilation", axes.map((axis) => axis.dilation)),
+      ...perAxis("out_step", axes.map((axis) => axis.outStep)),
+      ...perAxis("out_first", axes.map((axis) => axis.outFirst)),
+    },
+    workgroups: rowTiles * groups * Math.ceil(outputs / (columns * lanes)),
+    flops: none ? 0 : 2 * outputs * groups * produced * summed * sizeOf(taps),
+  });
+}
+
+/** The method. */
+export const GEMM_METHOD: ConvolutionMethod = {
+  refusal,
+  workspace,
+  forward: (recorder, task, x, weight, epilogue, y) => {
+    compute(
+      recorder,
+      "convolution",
+      task,
+      passesOf("forward", task.geometry),
+      x,
+      weight,
+      epilogue,
+      y,
+    );
+  },
+  inputGradient: (recorder, task, dy, weight, dx) => {
+    const what = "convolution input gradient";
+    const passes = passesOf("inputGradient", task.geometry);
+    compute(recorder, what, task, passes, dy, weight, NO_EPILOGUE, dx);
+  },
+  weightGradient: gemmWeightGradient,
+};
