@@ -3,7 +3,8 @@
 //
 // x (n, groups · channels, in_d, in_h, in_w), y (n, groups · filters, out_d, out_h, out_w) f32 row-major; weight packed
 // (group, channel, k_d, k_h, TAPS, filters padded to 4 · ROW_GROUPS · row_tiles) by convolution_pack.wgsl; bias (groups · filters).
-// An invocation computes 4 · ROW_GROUPS filters × COLUMNS neighbours of an output row: the inputs of a row are loaded once for all
+// NARROW: a group has ROW_GROUPS filters, fewer than 4, which are not padded.
+// An invocation computes 4 · ROW_GROUPS filters (or those of NARROW) × COLUMNS neighbours of an output row: the inputs of a row are loaded once for all
 // TAPS of it. LANES invocations of a workgroup take neighbouring blocks of columns; flat workgroup index, filters fastest.
 // Along the width, TAPS, STRIDE and DILATION are parameters of the text; along height and depth they are uniforms.
 // For the gradient to the input of a strided convolution, outputs go to every out_step-th position from out_first (SCATTER),
@@ -30,7 +31,13 @@ struct Uniforms {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
+//# if NARROW
+@group(0) @binding(1) var<storage, read> weight: array<f32>;
+alias Filters = f32;
+//# else
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+alias Filters = vec4f;
+//# end
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(3) var<uniform> u: Uniforms;
 //# if BIAS
@@ -59,7 +66,7 @@ fn main(
   let in_column = i32(column * ${STRIDE}u) - u.pad_w;
 //# for c in 0..COLUMNS
 //# for g in 0..ROW_GROUPS
-  var y_${g}_${c} = vec4f(0.0);
+  var y_${g}_${c} = Filters(0.0);
 //# end
 //# end
   // The positions of an input row that the block reads, and whether they exist.
@@ -115,9 +122,13 @@ fn main(
   let pixel = (u32(out_depth) * u.out_h + u32(out_row)) * u.out_w;
   let out_image = u.out_d * u.out_h * u.out_w;
 //# for g in 0..ROW_GROUPS
-//# for r in 0..4
+//# for r in 0..ROWS_OF_GROUP
   {
+//# if NARROW
+    let f = ${g}u;
+//# else
     let f = (tile * ${ROW_GROUPS}u + ${g}u) * 4u + ${r}u;
+//# end
     if (f < u.filters) {
       let filter_index = group * u.filters + f;
       let begin = (n * u.groups * u.filters + filter_index) * out_image + pixel;
@@ -128,14 +139,19 @@ fn main(
 //# end
 //# for c in 0..COLUMNS
       {
+//# if NARROW
+        let sum = y_${g}_${c} + offset;
+//# else
+        let sum = y_${g}_${c}[${r}] + offset;
+//# end
 //# if SCATTER
         let at = i32((column + ${c}u) * u.out_step_w) + u.out_first_w;
         if (column + ${c}u < u.grid_w && u32(at) < u.out_w) {
-          y[begin + u32(at)] = activate(y_${g}_${c}[${r}] + offset);
+          y[begin + u32(at)] = activate(sum);
         }
 //# else
         if (column + ${c}u < u.out_w) {
-          y[begin + column + ${c}u] = activate(y_${g}_${c}[${r}] + offset);
+          y[begin + column + ${c}u] = activate(sum);
         }
 //# end
       }

@@ -51,9 +51,11 @@ const REFUSALS: readonly (readonly Refusal[])[] = [
     {
       what: "more channels than a loop can take",
       error: OptionError,
-      message:
-        /^conv2d: no algorithm applies: direct: channels .* may be 60000 in a group, got 60001/,
-      call: (gpu) => conv2d(gpu, blank(gpu, 1, 60_001, 1, 1), blank(gpu, 1, 60_001, 1, 1)),
+      message: /^conv2d: algorithm "direct": channels .* may be 60000 in a group, got 60001/,
+      call: (gpu) =>
+        conv2d(gpu, blank(gpu, 1, 60_001, 1, 1), blank(gpu, 1, 60_001, 1, 1), {
+          algorithm: "direct",
+        }),
     },
     {
       what: "an algorithm that does not exist",
@@ -243,5 +245,28 @@ const poolRows: Row[] = [
   ]),
 ];
 
+const GEMM_KERNELS = [
+  "convolution_gemm_register.wgsl",
+  "convolution_gemm_block.wgsl",
+  "convolution_gemm_positions.wgsl",
+  "convolution_channels_last.wgsl",
+  "convolution_pack.wgsl",
+];
+
+const gemmRows: Row[] = rowsOfConvolution({
+  name: "convolution gemm",
+  algorithm: { algorithm: "gemm" },
+  forward: GEMM_KERNELS,
+  inputGradient: GEMM_KERNELS,
+  weightGradient: [
+    "convolution_gemm_weights_register.wgsl",
+    "convolution_gemm_weights_block.wgsl",
+    "convolution_channels_last.wgsl",
+  ],
+  draws: 100,
+  // A block adds up to 16 steps of its depth beyond the terms.
+  bound: (result, magnitude, terms) => sums(result, magnitude, terms + 16),
+});
+
 /** The rows of convolutions and pools. */
-export const CONVOLUTION_ROWS: readonly Row[] = [...convolutionRows, ...poolRows];
+export const CONVOLUTION_ROWS: readonly Row[] = [...convolutionRows, ...gemmRows, ...poolRows];

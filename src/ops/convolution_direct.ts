@@ -78,14 +78,22 @@ function inputGradient(
   }
 }
 
-/** Columns of an output row that one invocation computes, for filters in tiles of 8 or 16. */
-const COLUMNS = 8;
+/** Columns of an output row that one invocation computes, at most; a card has fewer registers than lavapipe has stack. */
+const COLUMNS = { software: 14, card: 8 };
 
-/** How the channels that come out of a group are cut into tiles of 4 · rowGroups. */
-function rowsOf(produced: number): { rowGroups: number; rowTiles: number; padded: number } {
-  const rowGroups = produced > 8 ? 4 : produced > 4 ? 2 : 1;
-  const rowTiles = Math.ceil(produced / (4 * rowGroups));
-  return { rowGroups, rowTiles, padded: 4 * rowGroups * rowTiles };
+/** As few blocks as can be, all of about the same width; even widths, so that there are fewer variants. */
+function columnsOf(width: number, software: boolean): number {
+  const blocks = Math.ceil(width / (software ? COLUMNS.software : COLUMNS.card));
+  const columns = Math.ceil(width / Math.max(1, blocks));
+  return columns <= 2 ? Math.max(1, columns) : 2 * Math.ceil(columns / 2);
+}
+
+/** How the channels that come out of a group are cut into tiles: of 4 · rowGroups, or all of them if there are few. */
+function rowsOf(produced: number) {
+  const narrow = produced < 4;
+  const rowGroups = narrow ? produced : produced > 8 ? 4 : produced > 4 ? 2 : 1;
+  const rowTiles = narrow ? Math.sign(produced) : Math.ceil(produced / (4 * rowGroups));
+  return { narrow, rowGroups, rowTiles, padded: narrow ? produced : 4 * rowGroups * rowTiles };
 }
 
 function computePass(
@@ -99,19 +107,22 @@ function computePass(
 ): void {
   const { axes: [d, h, w], groups, summed, produced } = pass;
   const batch = x.shape[0]!;
-  const { rowGroups, rowTiles, padded } = rowsOf(produced);
+  const { narrow, rowGroups, rowTiles, padded } = rowsOf(produced);
   const { taps, none } = tapsOf(pass);
   const packed = packWeights(recorder, weight, pass, "channelsFirst", summed, padded);
-  const columns = Math.min(COLUMNS, Math.max(1, w.grid));
+  const { software } = recorder.device.adapter;
+  const columns = columnsOf(w.grid, software);
   const blocks = Math.ceil(w.grid / columns);
   const items = batch * d.grid * h.grid * blocks;
-  const lanes = recorder.device.adapter.software ? 8 : 64;
+  const lanes = software ? 8 : 64;
   const scatter = pass.axes.some(({ outStep, outFirst }) => outStep !== 1 || outFirst !== 0);
   recorder.dispatch({
     label: `${what} ${formatShape(x.shape)} ${formatShape(weight.shape)}`,
     kernel: DIRECT.variant({
       LANES: lanes,
+      NARROW: narrow,
       ROW_GROUPS: rowGroups,
+      ROWS_OF_GROUP: narrow ? 1 : 4,
       COLUMNS: columns,
       TAPS: taps[2]!,
       STRIDE: w.stride,

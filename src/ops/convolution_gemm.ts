@@ -5,9 +5,11 @@
  * @module
  */
 
+import blockText from "../../kernels/convolution_gemm_block.wgsl" with { type: "text" };
 import positionsText from "../../kernels/convolution_gemm_positions.wgsl" with { type: "text" };
 import registerText from "../../kernels/convolution_gemm_register.wgsl" with { type: "text" };
 import type { ConvolutionGeometry } from "../convolution_shape.ts";
+import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
@@ -42,12 +44,20 @@ import {
   tapsOf,
 } from "./convolution_passes.ts";
 import { NAN_SOURCE, perAxis } from "./launch.ts";
+import { blockFor } from "./matmul_plan.ts";
 
-const REGISTER = new KernelFamily("convolution/gemmRegister", [
+const SHARED = [
   NAN_SOURCE,
   ACTIVATION_SOURCE,
   { name: "convolution_gemm_positions.wgsl", text: positionsText },
+];
+const REGISTER = new KernelFamily("convolution/gemmRegister", [
+  ...SHARED,
   { name: "convolution_gemm_register.wgsl", text: registerText },
+]);
+const BLOCK = new KernelFamily("convolution/gemmBlock", [
+  ...SHARED,
+  { name: "convolution_gemm_block.wgsl", text: blockText },
 ]);
 
 /** Trips of an invocation's loops: fewer than the 65,535 at which lavapipe stops. */
@@ -82,11 +92,15 @@ function imagesOf({ axes, groups, summed }: Pass): GroupedImages {
   return { groups, channels: summed, size: axes.map(({ input }) => input) };
 }
 
-/** How the channels that come out of a group are cut into tiles of 4 · rowGroups. */
-function rowsOf(produced: number): { rowGroups: number; rowTiles: number; padded: number } {
-  const rowGroups = produced > 8 ? 4 : produced > 4 ? 2 : 1;
-  const rowTiles = Math.ceil(produced / (4 * rowGroups));
-  return { rowGroups, rowTiles, padded: 4 * rowGroups * rowTiles };
+/** The filters of a group, padded to whole tiles. */
+function paddedRows(produced: number, { software }: MethodOptions): number {
+  const tile = software ? 4 * registerRows(produced) : blockFor(produced).rows;
+  return tile * Math.ceil(produced / tile);
+}
+
+/** vec4s of filters in the tile of an invocation. */
+function registerRows(produced: number): number {
+  return produced > 8 ? 4 : produced > 4 ? 2 : 1;
 }
 
 function refusal(
@@ -116,7 +130,7 @@ function workspace(
   if (passes.length === 0) return [];
   const summed = four(passes[0]!.summed);
   const weights = passes.map((each) =>
-    4 * packedLength(each, summed, rowsOf(each.produced).padded)
+    4 * packedLength(each, summed, paddedRows(each.produced, options))
   );
   return [
     channelsLastBytes(count, imagesOf(passes[0]!), frameOf(passes), summed),
@@ -134,17 +148,18 @@ function compute(
   weight: Tensor,
   epilogue: Epilogue,
   y: Tensor,
+  options: MethodOptions,
 ): void {
   if (passes.length === 0) return;
   const summed = four(passes[0]!.summed);
   const frame = frameOf(passes);
   const packed = passes.map((pass) =>
-    packWeights(recorder, weight, pass, "tapsFirst", summed, rowsOf(pass.produced).padded)
+    packWeights(recorder, weight, pass, "tapsFirst", summed, paddedRows(pass.produced, options))
   );
   for (const range of parts) {
     const framed = channelsLast(recorder, x, range, imagesOf(passes[0]!), frame, summed);
     passes.forEach((pass, i) => {
-      launch(recorder, what, pass, range, framed, frame, packed[i]!, epilogue, y);
+      launch(recorder, what, pass, range, framed, frame, packed[i]!, epilogue, y, options);
     });
     recorder.release(framed);
   }
@@ -161,28 +176,24 @@ function launch(
   weight: Tensor,
   { bias, activation }: Epilogue,
   y: Tensor,
+  options: MethodOptions,
 ): void {
   const { axes, groups, summed, produced } = pass;
   const { taps, none } = tapsOf(pass);
   const grid = axes.map((axis) => axis.grid);
   const outputs = count * sizeOf(grid);
-  const { rowGroups, rowTiles } = rowsOf(produced);
-  const columns = outputs > 8 ? 16 : outputs > 4 ? 8 : 4;
-  const lanes = recorder.device.adapter.software ? 8 : 64;
+  const tiled = options.software
+    ? registerLaunch(produced, outputs, groups)
+    : blockLaunch(produced, outputs, groups);
+  const { family, parameters, workgroups, ...tiles } = tiled;
   recorder.dispatch({
     label: `${what} gemm ${formatShape(x.shape)} ${formatShape(y.shape)}`,
-    kernel: REGISTER.variant({
-      LANES: lanes,
-      ROW_GROUPS: rowGroups,
-      COLUMNS: columns,
-      BIAS: bias !== undefined,
-      ACTIVATION: activation,
-    }),
+    kernel: family.variant({ ...parameters, BIAS: bias !== undefined, ACTIVATION: activation }),
     tensors: { x, weight, y, ...(bias === undefined ? {} : { bias }) },
     uniforms: {
       outputs,
       first,
-      row_tiles: rowTiles,
+      ...tiles.uniforms,
       groups,
       channels: four(summed) / 4,
       filters: produced,
@@ -196,16 +207,49 @@ function launch(
       ...perAxis("out_step", axes.map((axis) => axis.outStep)),
       ...perAxis("out_first", axes.map((axis) => axis.outFirst)),
     },
-    workgroups: rowTiles * groups * Math.ceil(outputs / (columns * lanes)),
+    workgroups,
     flops: none ? 0 : 2 * outputs * groups * produced * summed * sizeOf(taps),
   });
+}
+
+/** A variant, and what it needs besides the geometry. */
+interface TiledLaunch {
+  readonly family: KernelFamily;
+  readonly parameters: KernelParameters;
+  readonly uniforms: Readonly<Record<string, number>>;
+  readonly workgroups: number;
+}
+
+/** Eight invocations are one SIMD group of a software adapter. */
+function registerLaunch(produced: number, outputs: number, groups: number): TiledLaunch {
+  const rowGroups = registerRows(produced);
+  const rowTiles = Math.ceil(produced / (4 * rowGroups));
+  const columns = outputs > 8 ? 16 : outputs > 4 ? 8 : 4;
+  return {
+    family: REGISTER,
+    parameters: { LANES: 8, ROW_GROUPS: rowGroups, COLUMNS: columns },
+    uniforms: { row_tiles: rowTiles },
+    workgroups: rowTiles * groups * Math.ceil(outputs / (columns * 8)),
+  };
+}
+
+function blockLaunch(produced: number, outputs: number, groups: number): TiledLaunch {
+  const block = blockFor(produced);
+  const rowTiles = Math.ceil(produced / block.rows);
+  const columnTiles = Math.ceil(outputs / block.columns);
+  return {
+    family: BLOCK,
+    parameters: block.parameters,
+    uniforms: { row_tiles: rowTiles, column_tiles: columnTiles },
+    workgroups: rowTiles * groups * columnTiles,
+  };
 }
 
 /** The method. */
 export const GEMM_METHOD: ConvolutionMethod = {
   refusal,
   workspace,
-  forward: (recorder, task, x, weight, epilogue, y) => {
+  forward: (recorder, task, x, weight, epilogue, y, options) => {
     compute(
       recorder,
       "convolution",
@@ -215,12 +259,13 @@ export const GEMM_METHOD: ConvolutionMethod = {
       weight,
       epilogue,
       y,
+      options,
     );
   },
-  inputGradient: (recorder, task, dy, weight, dx) => {
+  inputGradient: (recorder, task, dy, weight, dx, options) => {
     const what = "convolution input gradient";
     const passes = passesOf("inputGradient", task.geometry);
-    compute(recorder, what, task, passes, dy, weight, NO_EPILOGUE, dx);
+    compute(recorder, what, task, passes, dy, weight, NO_EPILOGUE, dx, options);
   },
   weightGradient: gemmWeightGradient,
 };

@@ -5,10 +5,12 @@
  * @module
  */
 
+import blockText from "../../kernels/convolution_gemm_weights_block.wgsl" with { type: "text" };
 import registerText from "../../kernels/convolution_gemm_weights_register.wgsl" with {
   type: "text",
 };
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
+import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
@@ -28,25 +30,22 @@ import {
   weightShapeOf,
 } from "./convolution_method.ts";
 import { perAxis } from "./launch.ts";
+import { blockFor } from "./matmul_plan.ts";
 import { sum, sumWorkspace } from "./reductions.ts";
 
 const REGISTER = new KernelFamily("convolution/gemmWeightsRegister", [
   { name: "convolution_gemm_weights_register.wgsl", text: registerText },
+]);
+const BLOCK = new KernelFamily("convolution/gemmWeightsBlock", [
+  { name: "convolution_gemm_weights_block.wgsl", text: blockText },
 ]);
 
 /** Trips of an invocation's loops: fewer than the 65,535 at which lavapipe stops. */
 const MAX_TRIPS = 60_000;
 /** Bytes of partial sums that are worth their parallelism. */
 const PARTIAL_BYTES = 2 ** 25;
-/** Invocations that keep an adapter busy. */
-const BUSY = { software: 256, card: 16_384 };
-
-/** vec4s of a side of an invocation's tile, for a number of channels or filters. */
-function tileOf(channels: number): { groups: number; tiles: number; padded: number } {
-  const groups = channels > 8 ? 4 : channels > 4 ? 2 : 1;
-  const tiles = Math.ceil(channels / (4 * groups));
-  return { groups, tiles, padded: 4 * groups * tiles };
-}
+/** Invocations that keep a software adapter busy, and workgroups that keep a card busy. */
+const BUSY = { software: 256, card: 256 };
 
 /** Why the kernel cannot take a convolution: an invocation would loop for too long. */
 export function gemmWeightGradientRefusal({ output }: ConvolutionGeometry): string | undefined {
@@ -55,29 +54,99 @@ export function gemmWeightGradientRefusal({ output }: ConvolutionGeometry): stri
   return `expected output rows of at most ${MAX_TRIPS - 1}, got ${output.at(-1)}`;
 }
 
-function planOf(geometry: ConvolutionGeometry, images: number, { software }: MethodOptions) {
-  const g = liftDimensions(geometry, 3);
+/** A variant, how its sum is cut into parts, and how the channels and filters of a group are padded. */
+interface Plan {
+  readonly family: KernelFamily;
+  readonly parameters: KernelParameters;
+  readonly uniforms: Readonly<Record<string, number>>;
+  readonly parts: number;
+  readonly workgroups: number;
+  readonly paddedChannels: number;
+  readonly paddedFilters: number;
+}
+
+function planOf(geometry: ConvolutionGeometry, images: number, options: MethodOptions): Plan {
+  const bytes = 4 * sizeOf(weightShapeOf(geometry));
+  const affordable = Math.max(1, Math.floor(PARTIAL_BYTES / Math.max(1, bytes)));
+  const plan = options.software ? registerPlan : blockPlan;
+  return plan(geometry, images, affordable);
+}
+
+/** vec4s of a side of an invocation's tile, for a number of channels or filters. */
+function tileOf(channels: number): { groups: number; tiles: number; padded: number } {
+  const groups = channels > 8 ? 4 : channels > 4 ? 2 : 1;
+  const tiles = Math.ceil(channels / (4 * groups));
+  return { groups, tiles, padded: 4 * groups * tiles };
+}
+
+function registerPlan(g: ConvolutionGeometry, images: number, affordable: number): Plan {
   const { groups } = g;
   const rows = tileOf(g.filters / groups);
   const columns = tileOf(g.channels / groups);
-  const [outD, outH, outW] = g.output as [number, number, number];
-  const frame: Frame = {
-    before: g.padBefore,
-    extent: g.output.map((size, i) =>
-      size === 0 ? 0 : (size - 1) * g.strides[i]! + (g.kernel[i]! - 1) * g.dilation[i]! + 1
-    ),
-  };
-  const outputRows = images * outD * outH;
+  const outW = g.output.at(-1)!;
+  const outputRows = images * sizeOf(g.output.slice(0, -1));
   const itemsOfPart = columns.tiles * sizeOf(g.kernel);
-  const busy = software ? BUSY.software : BUSY.card;
-  const wanted = Math.ceil(busy / Math.max(1, itemsOfPart * rows.tiles * groups));
-  const outputBytes = 4 * sizeOf(weightShapeOf(geometry));
-  const affordable = Math.max(1, Math.floor(PARTIAL_BYTES / Math.max(1, outputBytes)));
+  const wanted = Math.ceil(BUSY.software / Math.max(1, itemsOfPart * rows.tiles * groups));
   const atLeast = Math.ceil(outputRows * (outW + 1) / (MAX_TRIPS / 2));
   const aim = Math.max(1, atLeast, Math.min(wanted, affordable, outputRows));
   const partRows = Math.max(1, Math.ceil(outputRows / aim));
   const parts = Math.max(1, Math.ceil(outputRows / partRows));
-  return { g, rows, columns, frame, outputRows, partRows, parts, items: parts * itemsOfPart };
+  const items = parts * itemsOfPart;
+  return {
+    family: REGISTER,
+    parameters: { LANES: 8, ROW_GROUPS: rows.groups, COLUMN_GROUPS: columns.groups },
+    uniforms: {
+      items,
+      part_rows: partRows,
+      rows: outputRows,
+      row_tiles: rows.tiles,
+      column_tiles: columns.tiles,
+    },
+    parts,
+    workgroups: rows.tiles * groups * Math.ceil(items / 8),
+    paddedChannels: columns.padded,
+    paddedFilters: rows.padded,
+  };
+}
+
+function blockPlan(g: ConvolutionGeometry, images: number, affordable: number): Plan {
+  const filters = g.filters / g.groups;
+  const block = blockFor(filters);
+  const depth = block.parameters["DEPTH"]!;
+  const rowTiles = Math.ceil(filters / block.rows);
+  const quads = Math.ceil(g.channels / g.groups / 4);
+  const columnTiles = Math.ceil(4 * quads * sizeOf(g.kernel) / block.columns);
+  const outputs = images * sizeOf(g.output);
+  const tiles = rowTiles * columnTiles * g.groups;
+  const wanted = Math.min(affordable, Math.ceil(BUSY.card / Math.max(1, tiles)));
+  const most = Math.ceil(outputs / (depth * MAX_TRIPS / 2));
+  const aim = Math.max(1, most, Math.min(wanted, Math.ceil(outputs / (16 * depth))));
+  const chunk = Math.max(depth, Math.ceil(outputs / aim / depth) * depth);
+  const parts = Math.max(1, Math.ceil(outputs / chunk));
+  return {
+    family: BLOCK,
+    parameters: block.parameters,
+    uniforms: {
+      outputs,
+      chunk,
+      parts,
+      row_tiles: rowTiles,
+      column_tiles: columnTiles,
+      channel_quads: quads,
+    },
+    parts,
+    workgroups: tiles * parts,
+    paddedChannels: 4 * quads,
+    paddedFilters: block.rows * rowTiles,
+  };
+}
+
+/** The zeros around x that its windows reach. */
+function frameOf({ padBefore, output, strides, kernel, dilation }: ConvolutionGeometry): Frame {
+  const extent = output.map((size, i) =>
+    size === 0 ? 0 : (size - 1) * strides[i]! + (kernel[i]! - 1) * dilation[i]! + 1
+  );
+  return { before: padBefore, extent };
 }
 
 /** The framed x and dy, and partial sums. */
@@ -87,12 +156,13 @@ export function gemmWeightGradientWorkspace(
   options: MethodOptions,
   whole: number,
 ): readonly number[] {
-  const { g, rows, columns, frame, parts } = planOf(geometry, count, options);
-  const size = sizeOf(weightShapeOf(geometry));
+  const g = liftDimensions(geometry, 3);
+  const { parts, paddedChannels, paddedFilters } = planOf(g, count, options);
+  const size = sizeOf(weightShapeOf(g));
   const [x, dy] = imagesOf(g);
   return [
-    channelsLastBytes(count, x, frame, columns.padded),
-    channelsLastBytes(count, dy, bareFrame(g.output), rows.padded),
+    channelsLastBytes(count, x, frameOf(g), paddedChannels),
+    channelsLastBytes(count, dy, bareFrame(g.output), paddedFilters),
     ...(parts > 1 ? [4 * parts * size, ...sumWorkspace(options, [parts, size])] : []),
     ...partsWorkspace(geometry, count, whole),
   ];
@@ -128,27 +198,20 @@ function gradientOfRange(
   out: Tensor,
   options: MethodOptions,
 ): void {
-  const plan = planOf(geometry, range.count, options);
-  const { g, rows, columns, frame, parts } = plan;
+  const g = liftDimensions(geometry, 3);
+  const plan = planOf(g, range.count, options);
+  const { parts, paddedChannels, paddedFilters } = plan;
   const [xImages, dyImages] = imagesOf(g);
-  const framed = channelsLast(recorder, x, range, xImages, frame, columns.padded);
-  const bare = channelsLast(recorder, dy, range, dyImages, bareFrame(g.output), rows.padded);
+  const frame = frameOf(g);
+  const framed = channelsLast(recorder, x, range, xImages, frame, paddedChannels);
+  const bare = channelsLast(recorder, dy, range, dyImages, bareFrame(g.output), paddedFilters);
   const partial = parts === 1 ? out : recorder.empty([parts, ...out.shape]);
-  const lanes = options.software ? 8 : 64;
   recorder.dispatch({
     label: `convolution weight gradient gemm ${formatShape(x.shape)} ${formatShape(out.shape)}`,
-    kernel: REGISTER.variant({
-      LANES: lanes,
-      ROW_GROUPS: rows.groups,
-      COLUMN_GROUPS: columns.groups,
-    }),
+    kernel: plan.family.variant(plan.parameters),
     tensors: { x: framed, dy: bare, dw: partial },
     uniforms: {
-      items: plan.items,
-      part_rows: plan.partRows,
-      rows: plan.outputRows,
-      row_tiles: rows.tiles,
-      column_tiles: columns.tiles,
+      ...plan.uniforms,
       groups: g.groups,
       channels: xImages.channels,
       filters: dyImages.channels,
@@ -158,7 +221,7 @@ function gradientOfRange(
       ...perAxis("stride", g.strides),
       ...perAxis("dilation", g.dilation),
     },
-    workgroups: rows.tiles * g.groups * Math.ceil(plan.items / lanes),
+    workgroups: plan.workgroups,
     flops: 2 * range.count * sizeOf(g.output) * out.size,
   });
   recorder.release(framed);

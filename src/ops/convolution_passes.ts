@@ -119,10 +119,10 @@ function gradientAxis(
   const offset = first + padBefore[axis]!;
   const matching = Array.from({ length: taps }, (_, t) => t)
     .filter((t) => (offset - t * spread) % stride === 0);
-  const step = matching.length > 1 ? matching[1]! - matching[0]! : 1;
   const count = matching.length;
+  const step = count > 1 ? matching[1]! - matching[0]! : 1;
   // dy position of q and tap number j: q + (offset − (t₀ + j · step) · dilation) / stride.
-  const spacing = Math.max(1, step * spread / stride);
+  const spacing = count > 1 ? step * spread / stride : 1;
   const start = count === 0 ? 0 : (offset - matching[0]! * spread) / stride;
   return {
     input: output[axis]!,
@@ -130,7 +130,7 @@ function gradientAxis(
     output: size,
     stride: 1,
     dilation: spacing,
-    pad: (count - 1) * spacing - start,
+    pad: count === 0 ? 0 : (count - 1) * spacing - start,
     first: matching[0] ?? 0,
     step,
     taps: count,

@@ -17,7 +17,13 @@ import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
 import { expectShape, NAN_SOURCE } from "./launch.ts";
-import { blockOf, chooseMatmul, type MatmulPlan, type MatmulSize } from "./matmul_plan.ts";
+import {
+  blockOf,
+  blockParameters,
+  chooseMatmul,
+  type MatmulPlan,
+  type MatmulSize,
+} from "./matmul_plan.ts";
 
 /** Options of {@linkcode matmul}. */
 export interface MatmulOptions {
@@ -222,19 +228,7 @@ function launch(
       TAIL: k % 4 !== 0,
     });
   } else {
-    const threads = lanesM * lanesN;
-    kernel = BLOCK.variant({
-      ...layout,
-      ...groups,
-      THREADS: threads,
-      THREADS_M: lanesM,
-      THREADS_N: lanesN,
-      BLOCK_M: rows,
-      BLOCK_N: columns,
-      DEPTH: plan.depth,
-      LOADS_A: rows * plan.depth / 4 / threads,
-      LOADS_B: columns * plan.depth / 4 / threads,
-    });
+    kernel = BLOCK.variant({ ...layout, ...blockParameters(plan, plan.depth).parameters });
   }
   recorder.dispatch({
     ...common,

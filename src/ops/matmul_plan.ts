@@ -126,6 +126,40 @@ export function blockOf(tile: MatmulTile): { rows: number; columns: number } {
   return { rows: 4 * rowGroups * lanesM, columns: 4 * columnGroups * lanesN };
 }
 
+/** A block of workgroup memory: the parameters of its kernel text, and what it covers. */
+export interface Block {
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** The parameters of a kernel text that keeps a block of each operand in workgroup memory. */
+export function blockParameters(tile: MatmulTile, depth: number): Block {
+  const { rowGroups, columnGroups, lanesM, lanesN } = tile;
+  const { rows, columns } = blockOf(tile);
+  const threads = lanesM * lanesN;
+  const parameters = {
+    ROW_GROUPS: rowGroups,
+    COLUMN_GROUPS: columnGroups,
+    THREADS: threads,
+    THREADS_M: lanesM,
+    THREADS_N: lanesN,
+    BLOCK_M: rows,
+    BLOCK_N: columns,
+    DEPTH: depth,
+    LOADS_A: rows * depth / 4 / threads,
+    LOADS_B: columns * depth / 4 / threads,
+  };
+  return { parameters, rows, columns };
+}
+
+/** The largest block of a card that a number of rows fills at least by half. */
+export function blockFor(rows: number): Block {
+  const { tile, depth } = CARD_TILES.findLast(({ tile }) => 2 * rows >= blockOf(tile).rows) ??
+    CARD_TILES[0]!;
+  return blockParameters(tile, depth!);
+}
+
 /** Splits the sum over k so that at least `wanted` workgroups run, each with enough to do. */
 export function splitSum(k: number, workgroups: number, wanted: number, unit: number): MatmulParts {
   const forParallelism = workgroups >= wanted / 2
