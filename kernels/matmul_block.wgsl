@@ -17,8 +17,8 @@ struct Uniforms {
   tiles_m: u32,
   tiles_n: u32,
   batches: u32, // products, one after the other
-  a_batch: u32, // from a matrix to the next, in floats; 0 if all products share it
-  b_batch: u32,
+  a_count: u32, // matrices a, which are used in turn
+  b_count: u32,
   parts: u32,
 }
 
@@ -38,7 +38,7 @@ struct Uniforms {
 @group(0) @binding(2) var<storage, read_write> c: array<f32>;
 //# end
 @group(0) @binding(3) var<uniform> u: Uniforms;
-//# if BIAS
+//# if BIAS || ROW_BIAS
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 //# end
 
@@ -101,11 +101,11 @@ fn main(
 //# if TRANSPOSE_a
       let step = slot / (${BLOCK_M}u / 4u);
       let row = 4u * (slot % (${BLOCK_M}u / 4u));
-      a_block[slot] = load_a(batch * u.a_batch, k + step, k_end, block_row + row, u.m, u.m);
+      a_block[slot] = load_a(batch % u.a_count * u.m * u.k, k + step, k_end, block_row + row, u.m, u.m);
 //# else
       let row = slot / (${DEPTH}u / 4u);
       let step = 4u * (slot % (${DEPTH}u / 4u));
-      let four = load_a(batch * u.a_batch, block_row + row, u.m, k + step, k_end, u.k);
+      let four = load_a(batch % u.a_count * u.m * u.k, block_row + row, u.m, k + step, k_end, u.k);
 //# for i in 0..4
       a_block[(step + ${i}u) * (${BLOCK_M}u / 4u) + row / 4u][row % 4u] = four[${i}];
 //# end
@@ -118,14 +118,14 @@ fn main(
 //# if TRANSPOSE_b
       let column = slot / (${DEPTH}u / 4u);
       let step = 4u * (slot % (${DEPTH}u / 4u));
-      let four = load_b(batch * u.b_batch, block_column + column, u.n, k + step, k_end, u.k);
+      let four = load_b(batch % u.b_count * u.k * u.n, block_column + column, u.n, k + step, k_end, u.k);
 //# for i in 0..4
       b_block[(step + ${i}u) * (${BLOCK_N}u / 4u) + column / 4u][column % 4u] = four[${i}];
 //# end
 //# else
       let step = slot / (${BLOCK_N}u / 4u);
       let column = 4u * (slot % (${BLOCK_N}u / 4u));
-      b_block[slot] = load_b(batch * u.b_batch, k + step, k_end, block_column + column, u.n, u.n);
+      b_block[slot] = load_b(batch % u.b_count * u.k * u.n, k + step, k_end, block_column + column, u.n, u.n);
 //# end
     }
 //# end
@@ -163,7 +163,10 @@ fn main(
 //# end
 //# for g in 0..ROW_GROUPS
 //# for r in 0..4
-      store(base, block_row + 4u * (${g}u * ${THREADS_M}u + lane_m) + ${r}u, column, c_${g}_${r}_${h} + offset);
+      {
+        let row = block_row + 4u * (${g}u * ${THREADS_M}u + lane_m) + ${r}u;
+        store(base, row, column, c_${g}_${r}_${h} + offset + row_bias(batch, row));
+      }
 //# end
 //# end
     }

@@ -1,18 +1,20 @@
-// c[i] = activation(Σ_part parts[part, i] + bias[i mod n]): the second pass of a matmul whose sum over k was split.
+// c[i] = activation(Σ_part parts[part, i] + bias[i mod n]), or the bias of a row (ROW_BIAS): the second pass of a matmul whose sum over k was split.
 //
-// parts (parts, m·n), bias (n), c (m·n), row-major f32. One invocation of 64 per output, flat workgroup index.
+// parts (parts, batches·m·n), bias (n) or (a_count, m), c (batches·m·n), row-major f32. One invocation of 64 per output, flat workgroup index.
 // Order of summation: parts ascending. At most 65,535 parts.
 
 struct Uniforms {
   outputs: u32,
+  m: u32,
   n: u32,
+  a_count: u32,
   parts: u32,
 }
 
 @group(0) @binding(0) var<storage, read> parts: array<f32>;
 @group(0) @binding(1) var<storage, read_write> c: array<f32>;
 @group(0) @binding(2) var<uniform> u: Uniforms;
-//# if BIAS
+//# if BIAS || ROW_BIAS
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 //# end
 
@@ -32,6 +34,9 @@ fn main(
   }
 //# if BIAS
   sum += bias[at % u.n];
+//# end
+//# if ROW_BIAS
+  sum += bias[at / (u.m * u.n) % u.a_count * u.m + at / u.n % u.m];
 //# end
   c[at] = activate(sum);
 }

@@ -15,15 +15,15 @@ struct Uniforms {
   b_step: u32,
   b_column: u32,
   batches: u32, // products, one after the other
-  a_batch: u32, // from a matrix to the next; 0 if all products share it
-  b_batch: u32,
+  a_count: u32, // matrices a, which are used in turn
+  b_count: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(2) var<storage, read_write> c: array<f32>;
 @group(0) @binding(3) var<uniform> u: Uniforms;
-//# if BIAS
+//# if BIAS || ROW_BIAS
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 //# end
 
@@ -45,10 +45,13 @@ fn main(
   let k_end = min(k_begin + u.chunk, u.k);
   var sum = 0.0;
   for (var k = k_begin; k < k_end; k++) {
-    sum += a[batch * u.a_batch + row * u.a_row + k * u.a_step] * b[batch * u.b_batch + k * u.b_step + column * u.b_column];
+    sum += a[batch % u.a_count * u.m * u.k + row * u.a_row + k * u.a_step] * b[batch % u.b_count * u.k * u.n + k * u.b_step + column * u.b_column];
   }
 //# if BIAS
   sum += bias[column];
+//# end
+//# if ROW_BIAS
+  sum += bias[batch % u.a_count * u.m + row];
 //# end
   c[at] = activate(sum);
 }

@@ -19,8 +19,8 @@ struct Uniforms {
   tiles_m: u32,
   tiles_n: u32,
   batches: u32, // products, one after the other
-  a_batch: u32, // from a matrix to the next, in floats; 0 if all products share it
-  b_batch: u32,
+  a_count: u32, // matrices a, which are used in turn
+  b_count: u32,
   parts: u32,
 }
 
@@ -40,7 +40,7 @@ struct Uniforms {
 @group(0) @binding(2) var<storage, read_write> c: array<f32>;
 //# end
 @group(0) @binding(3) var<uniform> u: Uniforms;
-//# if BIAS
+//# if BIAS || ROW_BIAS
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 //# end
 
@@ -72,12 +72,15 @@ fn main(
 //# end
 
   // Where each row of a and column of b begins.
-//# for M in a b
-//# if VECTOR_${M}
-  let base_${M} = batch * u.${M}_batch / 4u;
+//# if VECTOR_a
+  let base_a = batch % u.a_count * u.m * u.k / 4u;
 //# else
-  let base_${M} = batch * u.${M}_batch;
+  let base_a = batch % u.a_count * u.m * u.k;
 //# end
+//# if VECTOR_b
+  let base_b = batch % u.b_count * u.k * u.n / 4u;
+//# else
+  let base_b = batch % u.b_count * u.k * u.n;
 //# end
 //# for g in 0..ROW_GROUPS
 //# if TRANSPOSE_a
@@ -233,7 +236,7 @@ fn main(
 //# end
 //# for g in 0..ROW_GROUPS
 //# for r in 0..4
-      store(base, row + 4u * ${g}u + ${r}u, column, c_${g}_${r}_${h} + offset);
+      store(base, row + 4u * ${g}u + ${r}u, column, c_${g}_${r}_${h} + offset + row_bias(batch, row + 4u * ${g}u + ${r}u));
 //# end
 //# end
     }

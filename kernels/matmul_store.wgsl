@@ -1,5 +1,13 @@
-// The end of a matmul kernel: activation and guarded store of four neighbours of a row of c (parts, m, n).
+// The end of a matmul kernel: the bias of a row (ROW_BIAS; bias (a_count, m) then), activation and guarded store of four neighbours of a row of c (parts, m, n).
 // Functions only; the text of a matmul kernel, with c and u, follows this one.
+
+fn row_bias(batch: u32, row: u32) -> f32 {
+//# if ROW_BIAS
+  return bias[batch % u.a_count * u.m + min(row, u.m - 1u)];
+//# else
+  return 0.0;
+//# end
+}
 
 fn store(base: u32, row: u32, column: u32, sum: vec4f) {
   if (row >= u.m) {

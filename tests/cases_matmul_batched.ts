@@ -1,5 +1,5 @@
 /**
- * Cases of stacks of products, in every family of kernels; a stack of one matrix serves all products.
+ * Cases of stacks of products, in every family of kernels; the matrices of a shorter stack are used in turn.
  *
  * @module
  */
@@ -51,8 +51,23 @@ const ORIENTATIONS = [[false, false], [false, true], [true, false], [true, true]
 function matrix({ shape, values }: Input<Float32Array>, i: number): Input<Float32Array> {
   const [count, ...sides] = shape as [number, number, number];
   const size = sides[0]! * sides[1]!;
-  const begin = count === 1 ? 0 : i * size;
+  const begin = i % count * size;
   return { shape: sides, values: values.subarray(begin, begin + size) };
+}
+
+/** op(x) as a list of rows. */
+function rows({ shape, values }: Input<Float32Array>, transpose: boolean): number[][] {
+  const [height, width] = shape as [number, number];
+  const [m, n] = transpose ? [width, height] : [height, width];
+  return Array.from(
+    { length: m },
+    (_, i) =>
+      Array.from({ length: n }, (_, j) => values[transpose ? j * width + i : i * width + j]!),
+  );
+}
+
+function fromRows(list: readonly number[][]): Input<Float32Array> {
+  return { shape: [list.length, list[0]!.length], values: new Float32Array(list.flat()) };
 }
 
 function draw(random: Random, index: number) {
@@ -61,26 +76,58 @@ function draw(random: Random, index: number) {
   const side = () => pick(random, whole ? [4, 8, 12, 36, 68] : [1, 2, 3, 5, 13, 33, 65]);
   const [m, n, k] = [side(), side(), side()];
   const batches = pick(random, [0, 1, 2, 3, 5]);
-  const [countA, countB] = pick(random, [[batches, batches], [1, batches], [batches, 1]]);
+  const [countA, countB] = pick(random, [
+    [batches, batches],
+    [1, batches],
+    [batches, 1],
+    [2, 2 * batches],
+    [2 * batches, 2],
+  ]);
+  const products = countA === 0 || countB === 0 ? 0 : Math.max(countA!, countB!);
+  const withBias = random.integer(2) === 0;
+  const activation = pick(random, ["linear", "linear", "relu"] as const);
   const plan = PLANS[(index >> 3) % PLANS.length]!;
-  const options = { transposeA, transposeB, ...(plan === undefined ? {} : { plan: plan(k) }) };
+  const options = {
+    transposeA,
+    transposeB,
+    activation,
+    ...(plan === undefined ? {} : { plan: plan(k) }),
+  };
   return makeCase(
-    JSON.stringify(options),
+    JSON.stringify({ ...options, withBias }),
     {
       a: floats(random, transposeA ? [countA!, k, m] : [countA!, m, k]),
       b: floats(random, transposeB ? [countB!, n, k] : [countB!, k, n]),
+      rowBias: floats(random, [countA!, m], 3),
     },
-    (recorder, { a, b }) => ({ c: batchedMatmul(recorder, a, b, options) }),
-    ({ a, b }) => {
-      const products = Array.from({ length: batches }, (_, i) =>
-        expectMatmul(
-          { a: matrix(a, i), b: matrix(b, i) },
-          { transposeA, transposeB, activation: "linear" },
-        ));
+    (recorder, { a, b, rowBias }) => ({
+      c: batchedMatmul(recorder, a, b, {
+        ...options,
+        ...(withBias ? { rowBias } : {}),
+      }),
+    }),
+    ({ a, b, rowBias }) => {
+      // A bias of rows is a further product: the column [bias] with the row [1, 1, …].
+      const list = Array.from({ length: products }, (_, i) => {
+        const pair = { a: matrix(a, i), b: matrix(b, i) };
+        if (!withBias) {
+          return expectMatmul(pair, { transposeA, transposeB, activation });
+        }
+        const [wide, tall] = [rows(pair.a, transposeA), rows(pair.b, transposeB)];
+        const begin = i % countA! * m;
+        const bias = Array.from(rowBias.values.subarray(begin, begin + m));
+        return expectMatmul(
+          {
+            a: fromRows(wide.map((row, j) => [...row, bias[j]!])),
+            b: fromRows([...tall, new Array<number>(n).fill(1)]),
+          },
+          { transposeA: false, transposeB: false, activation },
+        );
+      });
       const joined = (key: "values" | "bounds") =>
-        products.flatMap((product) => Array.from(product[key]!));
+        list.flatMap((product) => Array.from(product[key]!));
       const c: Expected = {
-        shape: [batches, m, n],
+        shape: [products, m, n],
         values: joined("values"),
         bounds: joined("bounds"),
       };

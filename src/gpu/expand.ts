@@ -7,6 +7,7 @@
  * //# for c in x y z w       repeats them with ${c} = x, y, z, w
  * //# if BIAS                keeps them if the parameter BIAS is true (or not 0)
  * //# if LAYOUT == rows      or equal to a word (also !=)
+ * //# if BIAS || SCALE       or if one of several conditions holds
  * //# else
  * //# end
  * ```
@@ -161,6 +162,9 @@ function rangeItems(
 }
 
 function holds(condition: string, values: KernelParameters, name: string, at: number): boolean {
+  if (condition.includes("||")) {
+    return condition.split("||").some((part) => holds(part.trim(), values, name, at));
+  }
   const comparison = /^(\w+)\s*(==|!=)\s*(\w+)$/.exec(condition);
   if (comparison !== null) {
     const equal = String(lookUp(comparison[1]!, values, name, at)) === comparison[3];

@@ -97,12 +97,16 @@ export function matmul(
 }
 
 /** Options of {@linkcode batchedMatmul}. */
-export type BatchedMatmulOptions = Omit<MatmulOptions, "bias" | "activation">;
+export interface BatchedMatmulOptions extends Omit<MatmulOptions, "bias"> {
+  /** Added to every element of a row. Shape: [number of matrices a, m]. */
+  rowBias?: Tensor;
+}
 
 /**
- * C[i] = op(A[i]) · op(B[i]) for every i, with op(X) = X or Xᵀ. A stack of one matrix serves all products.
+ * C[i] = f(op(A[i]) · op(B[i]) + bias) for every i, with op(X) = X or Xᵀ. The matrices of a shorter stack are used in turn.
  *
- * Shape: op(A) [batch or 1, m, k], op(B) [batch or 1, k, n] → C [batch, m, n]. Error of a sum: (k + 16) · 2⁻²⁴ · Σ|a||b|.
+ * Shape: op(A) [p, m, k], op(B) [q, k, n] → C [max(p, q), m, n], where p divides q or q divides p. Error of a sum:
+ * (k + 16) · 2⁻²⁴ · Σ|a||b|.
  *
  * @throws {ShapeError} if the shapes do not fit.
  */
@@ -115,16 +119,17 @@ export function batchedMatmul(
   const size = checkBatchedMatmul(a, b, options);
   const { m, n, batches } = size;
   const out = options.out ?? recorder.empty([batches, m, n]);
-  multiply(recorder, size, a, b, out, { ...options, activation: "linear", bias: undefined });
+  const { activation = "linear", rowBias: bias } = options;
+  multiply(recorder, size, a, b, out, { ...options, activation, bias, biasOfRows: true });
   return out;
 }
 
 /** A product, or several of the same size. */
 interface Products extends MatmulSize {
   readonly batches: number;
-  /** Floats from a matrix to the next, 0 if all products share it. */
-  readonly aBatch: number;
-  readonly bBatch: number;
+  /** Matrices a, which are used in turn. */
+  readonly countA: number;
+  readonly countB: number;
 }
 
 /** Chooses the variant, and adds up the parts of a split sum. */
@@ -134,14 +139,23 @@ function multiply(
   a: Tensor,
   b: Tensor,
   out: Tensor,
-  options: { activation: ActivationName; bias: Tensor | undefined; plan?: MatmulPlan },
+  options: {
+    activation: ActivationName;
+    bias: Tensor | undefined;
+    biasOfRows?: boolean;
+    plan?: MatmulPlan;
+  },
 ): void {
-  const { activation, bias } = options;
-  const { m, n, k, batches } = size;
+  const { activation, bias, biasOfRows = false } = options;
+  const { m, n, k, batches, countA } = size;
   const plan = options.plan ?? chooseMatmul(recorder.device.adapter, size, batches);
   const split = plan.parts > 1;
   const target = split ? recorder.empty([plan.parts, batches, m, n]) : out;
-  const epilogue = { ACTIVATION: activation, BIAS: bias !== undefined };
+  const epilogue = {
+    ACTIVATION: activation,
+    BIAS: bias !== undefined && !biasOfRows,
+    ROW_BIAS: bias !== undefined && biasOfRows,
+  };
   const kind = `${size.transposeA ? "T" : "N"}${size.transposeB ? "T" : "N"}`;
   const label = `matmul ${kind} ${batches === 1 ? "" : `${batches} of `}${m}×${k}×${n}`;
   launch(
@@ -153,14 +167,14 @@ function multiply(
     a,
     b,
     bias,
-    split ? { ACTIVATION: "linear", BIAS: false } : epilogue,
+    split ? { ACTIVATION: "linear", BIAS: false, ROW_BIAS: false } : epilogue,
   );
   if (split) {
     recorder.dispatch({
       label: `${label}, sum of ${plan.parts} parts`,
       kernel: PARTS.variant(epilogue),
       tensors: { parts: target, c: out, ...(bias === undefined ? {} : { bias }) },
-      uniforms: { outputs: batches * m * n, n, parts: plan.parts },
+      uniforms: { outputs: batches * m * n, m, n, a_count: countA, parts: plan.parts },
       workgroups: Math.ceil(batches * m * n / 64),
       flops: batches * m * n * plan.parts,
     });
@@ -177,13 +191,13 @@ function launch(
   a: Tensor,
   b: Tensor,
   bias: Tensor | undefined,
-  epilogue: { ACTIVATION: ActivationName; BIAS: boolean },
+  epilogue: { ACTIVATION: ActivationName; BIAS: boolean; ROW_BIAS: boolean },
 ): void {
   const { m, n, k, transposeA, transposeB, batches } = size;
   const { parts } = plan;
-  const stack = { batches, a_batch: size.aBatch, b_batch: size.bBatch };
+  const stack = { batches, a_count: size.countA, b_count: size.countB };
   const chunk = Math.max(1, plan.chunk); // so that workgroups beyond the last part know it where k is 0
-  const tensors = { a, b, c, ...(epilogue.BIAS ? { bias: bias! } : {}) };
+  const tensors = { a, b, c, ...(epilogue.BIAS || epilogue.ROW_BIAS ? { bias: bias! } : {}) };
   const common = { label, tensors, flops: 2 * batches * m * n * k };
   if (plan.family === "plain") {
     recorder.dispatch({
@@ -251,31 +265,30 @@ function checkMatmul(a: Tensor, b: Tensor, options: MatmulOptions): Products {
   const { m, n } = size;
   if (bias !== undefined) expectShape(bias, [n], "matmul: bias");
   if (out !== undefined) expectShape(out, [m, n], "matmul: out");
-  return { ...size, batches: 1, aBatch: 0, bBatch: 0 };
+  return { ...size, batches: 1, countA: 1, countB: 1 };
 }
 
 function checkBatchedMatmul(a: Tensor, b: Tensor, options: BatchedMatmulOptions): Products {
   const what = "batchedMatmul";
-  checkKeys(options, what, ["transposeA", "transposeB", "out", "plan"]);
-  const [countA, countB] = [a.shape[0]!, b.shape[0]!];
-  const batches = countA === 1 ? countB : countA;
+  checkKeys(options, what, ["transposeA", "transposeB", "rowBias", "activation", "out", "plan"]);
+  const { activation, rowBias, out } = options;
+  if (activation !== undefined) checkOneOf(activation, `${what}: activation`, ACTIVATION_NAMES);
+  const [countA = 0, countB = 0] = [a.shape[0], b.shape[0]];
+  const batches = countA === 0 || countB === 0 ? 0 : Math.max(countA, countB);
   if (
-    a.shape.length !== 3 || b.shape.length !== 3 || (countB !== 1 && countB !== batches)
+    a.shape.length !== 3 || b.shape.length !== 3 ||
+    (batches > 0 && batches % Math.min(countA, countB) !== 0)
   ) {
     throw new ShapeError(
-      `${what}: expected two stacks of as many matrices, or one of them of a single one, got ` +
+      `${what}: expected two stacks of matrices, one as long as the other or a multiple of it, got ` +
         `${formatShape(a.shape)} and ${formatShape(b.shape)}`,
     );
   }
   const size = sizeOfProduct(what, a.shape.slice(1), b.shape.slice(1), options);
-  const { m, n, k } = size;
-  if (options.out !== undefined) expectShape(options.out, [batches, m, n], `${what}: out`);
-  return {
-    ...size,
-    batches,
-    aBatch: countA === 1 ? 0 : m * k,
-    bBatch: countB === 1 ? 0 : k * n,
-  };
+  const { m, n } = size;
+  if (rowBias !== undefined) expectShape(rowBias, [countA, m], `${what}: rowBias`);
+  if (out !== undefined) expectShape(out, [batches, m, n], `${what}: out`);
+  return { ...size, batches, countA, countB };
 }
 
 function sizeOfProduct(
