@@ -19,6 +19,9 @@ struct Uniforms {
   batches: u32, // products, one after the other
   a_count: u32, // matrices a, which are used in turn
   b_count: u32,
+  a_first: u32, // the first of them in its buffer
+  b_first: u32,
+  c_first: u32,
   parts: u32,
 }
 
@@ -101,11 +104,11 @@ fn main(
 //# if TRANSPOSE_a
       let step = slot / (${BLOCK_M}u / 4u);
       let row = 4u * (slot % (${BLOCK_M}u / 4u));
-      a_block[slot] = load_a(batch % u.a_count * u.m * u.k, k + step, k_end, block_row + row, u.m, u.m);
+      a_block[slot] = load_a((u.a_first + batch % u.a_count) * u.m * u.k, k + step, k_end, block_row + row, u.m, u.m);
 //# else
       let row = slot / (${DEPTH}u / 4u);
       let step = 4u * (slot % (${DEPTH}u / 4u));
-      let four = load_a(batch % u.a_count * u.m * u.k, block_row + row, u.m, k + step, k_end, u.k);
+      let four = load_a((u.a_first + batch % u.a_count) * u.m * u.k, block_row + row, u.m, k + step, k_end, u.k);
 //# for i in 0..4
       a_block[(step + ${i}u) * (${BLOCK_M}u / 4u) + row / 4u][row % 4u] = four[${i}];
 //# end
@@ -118,14 +121,14 @@ fn main(
 //# if TRANSPOSE_b
       let column = slot / (${DEPTH}u / 4u);
       let step = 4u * (slot % (${DEPTH}u / 4u));
-      let four = load_b(batch % u.b_count * u.k * u.n, block_column + column, u.n, k + step, k_end, u.k);
+      let four = load_b((u.b_first + batch % u.b_count) * u.k * u.n, block_column + column, u.n, k + step, k_end, u.k);
 //# for i in 0..4
       b_block[(step + ${i}u) * (${BLOCK_N}u / 4u) + column / 4u][column % 4u] = four[${i}];
 //# end
 //# else
       let step = slot / (${BLOCK_N}u / 4u);
       let column = 4u * (slot % (${BLOCK_N}u / 4u));
-      b_block[slot] = load_b(batch % u.b_count * u.k * u.n, k + step, k_end, block_column + column, u.n, u.n);
+      b_block[slot] = load_b((u.b_first + batch % u.b_count) * u.k * u.n, k + step, k_end, block_column + column, u.n, u.n);
 //# end
     }
 //# end
@@ -150,7 +153,7 @@ fn main(
     workgroupBarrier();
   }
 
-  let base = (part * u.batches + batch) * u.m * u.n;
+  let base = (u.c_first + part * u.batches + batch) * u.m * u.n;
 //# for h in 0..COLUMN_GROUPS
   {
     let column = block_column + 4u * (${h}u * ${THREADS_N}u + lane_n);

@@ -9,6 +9,7 @@ struct Uniforms {
   n: u32,
   a_count: u32,
   parts: u32,
+  c_first: u32, // matrix of c
 }
 
 @group(0) @binding(0) var<storage, read> parts: array<f32>;
@@ -38,5 +39,5 @@ fn main(
 //# if ROW_BIAS
   sum += bias[at / (u.m * u.n) % u.a_count * u.m + at / u.n % u.m];
 //# end
-  c[at] = activate(sum);
+  c[u.c_first * u.m * u.n + at] = activate(sum);
 }

@@ -17,6 +17,9 @@ struct Uniforms {
   batches: u32, // products, one after the other
   a_count: u32, // matrices a, which are used in turn
   b_count: u32,
+  a_first: u32, // the first of them in its buffer
+  b_first: u32,
+  c_first: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -45,7 +48,7 @@ fn main(
   let k_end = min(k_begin + u.chunk, u.k);
   var sum = 0.0;
   for (var k = k_begin; k < k_end; k++) {
-    sum += a[batch % u.a_count * u.m * u.k + row * u.a_row + k * u.a_step] * b[batch % u.b_count * u.k * u.n + k * u.b_step + column * u.b_column];
+    sum += a[(u.a_first + batch % u.a_count) * u.m * u.k + row * u.a_row + k * u.a_step] * b[(u.b_first + batch % u.b_count) * u.k * u.n + k * u.b_step + column * u.b_column];
   }
 //# if BIAS
   sum += bias[column];
@@ -53,5 +56,5 @@ fn main(
 //# if ROW_BIAS
   sum += bias[batch % u.a_count * u.m + row];
 //# end
-  c[at] = activate(sum);
+  c[u.c_first * u.m * u.n + at] = activate(sum);
 }

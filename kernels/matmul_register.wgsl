@@ -21,6 +21,9 @@ struct Uniforms {
   batches: u32, // products, one after the other
   a_count: u32, // matrices a, which are used in turn
   b_count: u32,
+  a_first: u32, // the first of them in its buffer
+  b_first: u32,
+  c_first: u32,
   parts: u32,
 }
 
@@ -73,14 +76,14 @@ fn main(
 
   // Where each row of a and column of b begins.
 //# if VECTOR_a
-  let base_a = batch % u.a_count * u.m * u.k / 4u;
+  let base_a = (u.a_first + batch % u.a_count) * u.m * u.k / 4u;
 //# else
-  let base_a = batch % u.a_count * u.m * u.k;
+  let base_a = (u.a_first + batch % u.a_count) * u.m * u.k;
 //# end
 //# if VECTOR_b
-  let base_b = batch % u.b_count * u.k * u.n / 4u;
+  let base_b = (u.b_first + batch % u.b_count) * u.k * u.n / 4u;
 //# else
-  let base_b = batch % u.b_count * u.k * u.n;
+  let base_b = (u.b_first + batch % u.b_count) * u.k * u.n;
 //# end
 //# for g in 0..ROW_GROUPS
 //# if TRANSPOSE_a
@@ -223,7 +226,7 @@ fn main(
   }
 //# end
 
-  let base = (part * u.batches + batch) * u.m * u.n;
+  let base = (u.c_first + part * u.batches + batch) * u.m * u.n;
 //# for h in 0..COLUMN_GROUPS
   {
     let column = 4u * (group + ${h}u * ${LANES_N}u);

@@ -268,5 +268,21 @@ const gemmRows: Row[] = rowsOfConvolution({
   bound: (result, magnitude, terms) => sums(result, magnitude, terms + 16),
 });
 
+const im2colRows: Row[] = rowsOfConvolution({
+  name: "convolution im2col",
+  algorithm: { algorithm: "im2col" },
+  forward: ["im2col.wgsl"],
+  inputGradient: ["col2im.wgsl"],
+  weightGradient: ["im2col.wgsl"],
+  draws: 100,
+  // A block of matmul adds up to 16 steps of its depth beyond the terms; the sum over the images has its own passes.
+  bound: (result, magnitude, terms) => sums(result, magnitude, terms + 24),
+});
+
 /** The rows of convolutions and pools. */
-export const CONVOLUTION_ROWS: readonly Row[] = [...convolutionRows, ...gemmRows, ...poolRows];
+export const CONVOLUTION_ROWS: readonly Row[] = [
+  ...convolutionRows,
+  ...gemmRows,
+  ...im2colRows,
+  ...poolRows,
+];

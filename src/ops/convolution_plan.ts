@@ -11,6 +11,7 @@ import { paddedBytes } from "../gpu/memory.ts";
 import { checkNumber, checkOneOf } from "../options.ts";
 import { DIRECT_METHOD } from "./convolution_direct.ts";
 import { GEMM_METHOD } from "./convolution_gemm.ts";
+import { IM2COL_METHOD } from "./convolution_im2col.ts";
 import type {
   ConvolutionMethod,
   ConvolutionPass,
@@ -23,12 +24,14 @@ import type {
  *
  * - "direct": outputs in registers, each input loaded once for all taps of a row; the least memory
  * - "gemm": an implicit matrix product, on a copy of the images with the channels last
+ * - "im2col": a matrix product with the windows written down as columns, for comparison; about k² times the input in memory
  */
-export type ConvolutionMethodName = "direct" | "gemm";
+export type ConvolutionMethodName = "direct" | "gemm" | "im2col";
 
 const METHODS: Readonly<Record<ConvolutionMethodName, ConvolutionMethod>> = {
   direct: DIRECT_METHOD,
   gemm: GEMM_METHOD,
+  im2col: IM2COL_METHOD,
 };
 
 /** How a convolution is computed; "auto" takes what suits its shape best. */

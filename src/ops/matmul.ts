@@ -124,12 +124,32 @@ export function batchedMatmul(
   return out;
 }
 
+/**
+ * Products of some of the matrices that lie in three tensors of any shape; {@linkcode batchedMatmul} for parts of a batch.
+ *
+ * @param products Sizes, how many products, and which matrix is the first in each tensor.
+ */
+export function multiplyStacks(
+  recorder: Recorder,
+  products: Products,
+  a: Tensor,
+  b: Tensor,
+  out: Tensor,
+  { activation, bias }: { activation: ActivationName; bias: Tensor | undefined },
+): void {
+  multiply(recorder, products, a, b, out, { activation, bias, biasOfRows: true });
+}
+
 /** A product, or several of the same size. */
-interface Products extends MatmulSize {
+export interface Products extends MatmulSize {
   readonly batches: number;
   /** Matrices a, which are used in turn. */
   readonly countA: number;
   readonly countB: number;
+  /** The first matrix of a tensor that takes part. Default 0. */
+  readonly firstA?: number;
+  readonly firstB?: number;
+  readonly firstOut?: number;
 }
 
 /** Chooses the variant, and adds up the parts of a split sum. */
@@ -174,7 +194,14 @@ function multiply(
       label: `${label}, sum of ${plan.parts} parts`,
       kernel: PARTS.variant(epilogue),
       tensors: { parts: target, c: out, ...(bias === undefined ? {} : { bias }) },
-      uniforms: { outputs: batches * m * n, m, n, a_count: countA, parts: plan.parts },
+      uniforms: {
+        outputs: batches * m * n,
+        m,
+        n,
+        a_count: countA,
+        parts: plan.parts,
+        c_first: size.firstOut ?? 0,
+      },
       workgroups: Math.ceil(batches * m * n / 64),
       flops: batches * m * n * plan.parts,
     });
@@ -195,7 +222,14 @@ function launch(
 ): void {
   const { m, n, k, transposeA, transposeB, batches } = size;
   const { parts } = plan;
-  const stack = { batches, a_count: size.countA, b_count: size.countB };
+  const stack = {
+    batches,
+    a_count: size.countA,
+    b_count: size.countB,
+    a_first: size.firstA ?? 0,
+    b_first: size.firstB ?? 0,
+    c_first: parts > 1 ? 0 : size.firstOut ?? 0,
+  };
   const chunk = Math.max(1, plan.chunk); // so that workgroups beyond the last part know it where k is 0
   const tensors = { a, b, c, ...(epilogue.BIAS || epilogue.ROW_BIAS ? { bias: bias! } : {}) };
   const common = { label, tensors, flops: 2 * batches * m * n * k };
