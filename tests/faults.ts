@@ -170,7 +170,7 @@ const MATMUL: readonly Fault[] = [
   fault(REGISTER, "column guard <= for <", "column + 1u < u.n", "column + 1u <= u.n"),
   fault(REGISTER, "bias of one column", "bias[min(column + 1u, last)]", "bias[column]"),
   fault(REGISTER, "clamp one too early", "u.m - 1u", "u.m - 2u"),
-  fault(REGISTER, "parts at one place", "part * u.m * u.n", "0u"),
+  fault(REGISTER, "parts at one place", "part * u.batches", "0u"),
   fault(REGISTER, "tiles transposed", "flat % u.tiles_m", "flat % u.tiles_n"),
   fault(BLOCK, "a block's rows rotated", "[row % 4u]", "[(row + 1u) % 4u]"),
   fault(BLOCK, "last step of a part dropped", "u.chunk, u.k)", "u.chunk, max(u.k, 1u) - 1u)"),
@@ -189,6 +189,35 @@ const MATMUL: readonly Fault[] = [
   fault(BLOCK, "lanes transposed", "lane % 8u", "lane / 8u"),
 ];
 
+const GEMM = "convolution gemm";
+const GEMM_WEIGHTS = "convolution gemm weight gradient";
+
+const CONVOLUTION: readonly Fault[] = [
+  fault("convolution", "inputs outside not zero", "exists && inside_0", "exists"),
+  fault("convolution", "dilation of rows forgotten", "t * u.dilation_h", "t"),
+  fault("convolution", "bias of another group", "group * u.filters + f", "f"),
+  fault("convolution input gradient", "taps not turned", "(u.taps_w - 1u - tap_w)", "tap_w"),
+  fault("convolution input gradient", "residue misplaced", "+ u.out_first_w", "+ 0"),
+  fault("convolution weight gradient", "wrong image", "u.first + n", "n"),
+  fault("convolution weight gradient", "first part only", "part * u.part_rows", "0u"),
+  fault(GEMM, "last channels of a vec4 dropped", "x_0[3]", "0.0"),
+  fault(GEMM, "stride forgotten", "u.grid_h * u.stride_h", "u.grid_h"),
+  fault(GEMM, "first part of the batch only", "u.grid_d) + u.first", "u.grid_d)"),
+  fault(GEMM, "written beyond the outputs", "output >= u.outputs ||", "output > u.outputs ||"),
+  fault(GEMM, "row of the frame too short", "u.ext_h + h) * u.ext_w", "u.ext_h + h) * u.grid_w"),
+  fault(GEMM, "taps beyond the kernel", "quad < quads", "quad <= quads", true),
+  fault(GEMM, "block's outputs rotated", "[output_0 % 4u]", "[(output_0 + 1u) % 4u]", true),
+  fault(GEMM, "depth axis of the taps lost", "tap / (u.k_w * u.k_h)", "0u", true),
+  fault(GEMM_WEIGHTS, "channels beyond the last written", "+ 1u < u.channels", "+ 0u < u.channels"),
+  fault(GEMM_WEIGHTS, "tap of another row", "tap / u.k_w % u.k_h", "tap % u.k_h"),
+  fault(GEMM_WEIGHTS, "outputs of another part", "output < end", "output < u.outputs", true),
+  fault(GEMM_WEIGHTS, "images not apart", "output / area * u.groups", "0u * u.groups", true),
+  fault("convolution im2col", "padding forgotten", ") - u.pad_h", ")"),
+  fault("convolution im2col", "taps transposed", "rest % u.k_w", "rest % u.k_h"),
+  fault("convolution im2col input gradient", "every tap", "begin_w % u.stride_w != 0u || ", ""),
+  fault("convolution im2col input gradient", "tap lost", "h < u.k_h", "h + 1u < u.k_h"),
+];
+
 /** All faults. */
 export const FAULTS: readonly Fault[] = [
   ...ELEMENTWISE,
@@ -198,4 +227,5 @@ export const FAULTS: readonly Fault[] = [
   ...RANDOM,
   ...UPDATES,
   ...MATMUL,
+  ...CONVOLUTION,
 ];
