@@ -14,12 +14,14 @@ import {
 import { channelStatistics, updateRunningStatistics } from "../src/ops/channel_statistics.ts";
 import { localResponseNorm, localResponseNormGradient } from "../src/ops/local_response_norm.ts";
 import type { Random } from "../src/random.ts";
+import type { NdArray } from "../src/reference/nd_array.ts";
 import * as oracle from "../src/reference/normalization.ts";
-import { type Shape, sizeOf } from "../src/shape.ts";
+import type { Shape } from "../src/shape.ts";
 import {
   blank,
   type Case,
   dimension,
+  type Expected,
   float,
   floats,
   type Input,
@@ -50,8 +52,11 @@ function drawShape(random: Random, least = 0): Shape {
 }
 
 /** Normal numbers around a mean that may be large beside their deviation. */
-function around(random: Random, shape: Shape): Input<Float32Array> {
-  const center = pick(random, [0, 0, 1, -30, 1000]);
+function around(
+  random: Random,
+  shape: Shape,
+  center = pick(random, [0, 0, 1, -30, 1000]),
+): Input<Float32Array> {
   const { values } = floats(random, shape, pick(random, [0.1, 1, 10]));
   return { shape, values: values.map((value) => value + center) };
 }
@@ -75,6 +80,26 @@ function drawResponse(random: Random): ResponseOptions {
   };
 }
 
+/** A forward call; with `defaults` the options, which must be the defaults, are left out. */
+export function responseCase(
+  x: Input<Float32Array>,
+  options: ResponseOptions,
+  defaults = false,
+): Case {
+  return makeCase(
+    show(options),
+    { x },
+    (recorder, tensors) => ({
+      y: localResponseNorm(recorder, tensors.x, defaults ? {} : options),
+    }),
+    (inputs) => {
+      const values = reference(inputs.x);
+      const y = oracle.localResponseNorm(values, options);
+      return { y: within(y, roundedResponses(values, options)) };
+    },
+  );
+}
+
 const responseRows: Row[] = [
   {
     name: "localResponseNorm",
@@ -84,15 +109,7 @@ const responseRows: Row[] = [
       const options = index === 0
         ? { size: 5, alpha: 1e-4, beta: 0.75, k: 1 }
         : drawResponse(random);
-      return makeCase(
-        show(options),
-        { x: floats(random, drawShape(random), 3) },
-        (recorder, { x }) => ({ y: localResponseNorm(recorder, x, index === 0 ? {} : options) }),
-        (inputs) => {
-          const x = reference(inputs.x);
-          return { y: within(oracle.localResponseNorm(x, options), roundedResponses(x, options)) };
-        },
-      );
+      return responseCase(floats(random, drawShape(random), 3), options, index === 0);
     },
     refusals: [
       {
@@ -178,13 +195,12 @@ const statisticsRows: Row[] = [
     kernels: ["channel_statistics.wgsl", "channel_statistics_merge.wgsl"],
     draws: 100,
     draw: (random, index) => {
-      // Every second case has enough values for parts, on any kind of adapter.
-      const many = [
-        pick(random, [3, 7, 40]),
-        pick(random, [1, 2, 3, 5]),
-        pick(random, [15, 64, 99]),
-      ];
-      return statisticsCase(around(random, index % 4 < 2 ? many : drawShape(random)));
+      if (index % 4 < 2) return statisticsCase(around(random, drawShape(random)));
+      // Channels enough to keep a software adapter busy without parts, and sums that need their correction.
+      if (index % 8 < 4) return statisticsCase(around(random, [5, 70, 63], 1000));
+      // Values enough for parts on any kind of adapter.
+      const [rows, channels] = [pick(random, [7, 40]), pick(random, [1, 2, 3, 5])];
+      return statisticsCase(around(random, [rows, channels, pick(random, [15, 64, 99])]));
     },
     refusals: [{
       what: "an input without channels",
@@ -261,24 +277,110 @@ const statisticsRows: Row[] = [
   },
 ];
 
-/** What batch normalisation is given, with statistics or without. */
+/** The inputs of batch normalisation; `mean` and `variance` only if they are given. */
+interface BatchNormInputs extends Record<string, Input<Float32Array>> {
+  x: Input<Float32Array>;
+  gamma: Input<Float32Array>;
+}
+
 function drawBatchNorm(random: Random, index: number) {
   const shape = drawShape(random);
   const c = shape[1]!;
   const epsilon = pick(random, [undefined, 1e-5, 1e-3, 0.1]);
-  return {
-    given: index % 3 === 0,
-    epsilon,
-    options: epsilon === undefined ? {} : { epsilon },
-    inputs: {
-      x: around(random, shape),
-      gamma: floats(random, [c]),
-      beta: floats(random, [c]),
-      mean: floats(random, [c]),
-      variance: variances(random, c),
-      dy: floats(random, shape),
-    },
+  const inputs: BatchNormInputs = {
+    x: around(random, shape),
+    gamma: floats(random, [c]),
+    ...(index % 3 === 0 ? { mean: floats(random, [c]), variance: variances(random, c) } : {}),
   };
+  return { inputs, epsilon };
+}
+
+/** Options with those that are not undefined. */
+function batchNormOptions<Statistics>(epsilon?: number, statistics?: Statistics) {
+  return {
+    ...(epsilon === undefined ? {} : { epsilon }),
+    ...(statistics === undefined ? {} : { statistics }),
+  };
+}
+
+/** The statistics of tensors or inputs, if they are given. */
+function given<T, S>({ mean, variance }: Record<string, T>, as: (value: T) => S) {
+  return mean === undefined || variance === undefined
+    ? undefined
+    : { mean: as(mean), variance: as(variance) };
+}
+
+function expectBatchNorm(inputs: BatchNormInputs, epsilon?: number): Record<string, Expected> {
+  const { x, gamma, beta } = mapInputs(inputs);
+  const statistics = given(inputs, reference);
+  const y = oracle.batchNorm(x!, gamma!, beta!, batchNormOptions(epsilon, statistics));
+  const rounded = statistics === undefined
+    ? roundedStatistics(x!)
+    : exactStatistics(statistics.mean.data, statistics.variance.data);
+  return { y: within(y, roundedBatchNorm(x!, gamma!, beta!, rounded, epsilon ?? 1e-5)) };
+}
+
+function expectGradients(inputs: BatchNormInputs, epsilon?: number): Record<string, Expected> {
+  const { x, gamma, dy } = mapInputs(inputs);
+  const statistics = given(inputs, reference);
+  const options = batchNormOptions(epsilon, statistics);
+  const { dx, dGamma, dBeta } = oracle.batchNormBackward(x!, gamma!, dy!, options);
+  const rounded = roundedBatchNormGradients(
+    x!,
+    gamma!,
+    dy!,
+    statistics === undefined
+      ? roundedStatistics(x!)
+      : exactStatistics(statistics.mean.data, statistics.variance.data),
+    { epsilon: epsilon ?? 1e-5, through: statistics === undefined },
+  );
+  return {
+    dx: within(dx, rounded.dx),
+    dGamma: within(dGamma, rounded.dGamma),
+    dBeta: within(dBeta, rounded.dBeta),
+  };
+}
+
+function mapInputs(inputs: BatchNormInputs): Record<string, NdArray> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, input]) => [name, reference(input)]),
+  );
+}
+
+/** A forward call. */
+export function batchNormCase(inputs: BatchNormInputs, epsilon?: number): Case {
+  return makeCase(
+    show({ epsilon }),
+    inputs,
+    (recorder, tensors) => ({
+      y: batchNorm(
+        recorder,
+        tensors.x,
+        tensors.gamma,
+        tensors["beta"]!,
+        batchNormOptions(epsilon, given(tensors, (tensor) => tensor)),
+      ),
+    }),
+    (all) => expectBatchNorm(all, epsilon),
+  );
+}
+
+/** A backward call. */
+export function batchNormGradientCase(inputs: BatchNormInputs, epsilon?: number): Case {
+  return makeCase(
+    show({ epsilon }),
+    inputs,
+    (recorder, tensors) => ({
+      ...batchNormGradient(
+        recorder,
+        tensors.x,
+        tensors.gamma,
+        tensors["dy"]!,
+        batchNormOptions(epsilon, given(tensors, (tensor) => tensor)),
+      ),
+    }),
+    (all) => expectGradients(all, epsilon),
+  );
 }
 
 const batchNormRows: Row[] = [
@@ -287,34 +389,8 @@ const batchNormRows: Row[] = [
     kernels: ["batch_norm.wgsl"],
     draws: 60,
     draw: (random, index) => {
-      const { given, epsilon, options, inputs } = drawBatchNorm(random, index);
-      const { x, gamma, beta, mean, variance } = inputs;
-      return makeCase(
-        show({ epsilon, given }),
-        { x, gamma, beta, ...(given ? { mean, variance } : {}) } as typeof inputs,
-        (recorder, { x, gamma, beta, mean, variance }) => ({
-          y: batchNorm(recorder, x, gamma, beta, {
-            ...options,
-            ...(given ? { statistics: { mean, variance } } : {}),
-          }),
-        }),
-        (inputs) => {
-          const [x, gamma, beta] = [inputs.x, inputs.gamma, inputs.beta].map(reference);
-          const statistics = given
-            ? { mean: reference(inputs.mean), variance: reference(inputs.variance) }
-            : undefined;
-          const y = oracle.batchNorm(x!, gamma!, beta!, {
-            ...options,
-            ...(statistics === undefined ? {} : { statistics }),
-          });
-          const rounded = statistics === undefined
-            ? roundedStatistics(x!)
-            : exactStatistics(statistics.mean.data, statistics.variance.data);
-          return {
-            y: within(y, roundedBatchNorm(x!, gamma!, beta!, rounded, epsilon ?? 1e-5)),
-          };
-        },
-      );
+      const { inputs, epsilon } = drawBatchNorm(random, index);
+      return batchNormCase({ ...inputs, beta: floats(random, inputs.gamma.shape) }, epsilon);
     },
     refusals: [
       {
@@ -352,42 +428,8 @@ const batchNormRows: Row[] = [
     kernels: ["batch_norm.wgsl", "batch_norm_sums.wgsl"],
     draws: 100,
     draw: (random, index) => {
-      const { given, epsilon, options, inputs } = drawBatchNorm(random, index);
-      const { x, gamma, dy, mean, variance } = inputs;
-      return makeCase(
-        show({ epsilon, given }),
-        { x, gamma, dy, ...(given ? { mean, variance } : {}) } as typeof inputs,
-        (recorder, { x, gamma, dy, mean, variance }) => ({
-          ...batchNormGradient(recorder, x, gamma, dy, {
-            ...options,
-            ...(given ? { statistics: { mean, variance } } : {}),
-          }),
-        }),
-        (inputs) => {
-          const [x, gamma, dy] = [inputs.x, inputs.gamma, inputs.dy].map(reference);
-          const statistics = given
-            ? { mean: reference(inputs.mean), variance: reference(inputs.variance) }
-            : undefined;
-          const result = oracle.batchNormBackward(x!, gamma!, dy!, {
-            ...options,
-            ...(statistics === undefined ? {} : { statistics }),
-          });
-          const rounded = roundedBatchNormGradients(
-            x!,
-            gamma!,
-            dy!,
-            statistics === undefined
-              ? roundedStatistics(x!)
-              : exactStatistics(statistics.mean.data, statistics.variance.data),
-            { epsilon: epsilon ?? 1e-5, through: !given },
-          );
-          return {
-            dx: within(result.dx, rounded.dx),
-            dGamma: within(result.dGamma, rounded.dGamma),
-            dBeta: within(result.dBeta, rounded.dBeta),
-          };
-        },
-      );
+      const { inputs, epsilon } = drawBatchNorm(random, index);
+      return batchNormGradientCase({ ...inputs, dy: floats(random, inputs.x.shape) }, epsilon);
     },
     refusals: [
       {
