@@ -4,7 +4,7 @@
 // x (rows, channels, area) f32, or vec4 (VECTOR) → mean, variance (parts, channels). A part is `length` neighbours among the
 // `count` values of a channel, as channel_values.wgsl puts them in a line; its last may have fewer. It is shared by LANES
 // invocations of a workgroup of 64; flat workgroup index over parts · channels; workgroup memory 256 B if LANES > 1.
-// Longest loop: length / LANES trips, twice; at most 2³¹ / 16,384 / 4 of each, as the host cuts.
+// Longest loop: length / LANES trips, twice, at most 32,767 each, as the host checks; 4,096 up to 2²⁶ values of a channel.
 // Order of summation: each lane's values in order, a vec4's, then a tree over the lanes: R ≤ n + 8 additions.
 // Error, with u = 2⁻²⁴, q² = Σ x² / n, e = (R + 8) · u · q (of m) and s² = variance + e²: mean u · q + (R + 8) · u · s,
 // variance (R + 10) · u · s² + 2 (R + 8) · u · e · s. The second walk takes out what the first was off by.

@@ -10,6 +10,7 @@
  */
 
 import type { Row } from "./case.ts";
+import { BATCH_NORM_ROWS } from "./cases_batch_norm.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
@@ -33,6 +34,7 @@ export const ROWS: readonly Row[] = [
   ...DENSE_ROWS,
   ...CONVOLUTION_ROWS,
   ...NORMALIZATION_ROWS,
+  ...BATCH_NORM_ROWS,
 ];
 
 /** The row of a name. */

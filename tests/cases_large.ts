@@ -19,7 +19,8 @@ import { type Random, threefry } from "../src/random.ts";
 import { type Case, type Expected, floats, type Input, makeCase, wholes } from "./case.ts";
 import { expectLoss } from "./cases_losses.ts";
 import { expectMatmul, matmulCase } from "./cases_matmul.ts";
-import { batchNormCase, responseCase } from "./cases_normalization.ts";
+import { batchNormCase } from "./cases_batch_norm.ts";
+import { responseCase } from "./cases_normalization.ts";
 import { expectReduction } from "./cases_reductions.ts";
 import { expectSoftmax } from "./cases_softmax.ts";
 

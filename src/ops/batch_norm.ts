@@ -177,10 +177,10 @@ export function batchNormScaleGradients(
   expectShape(dy, x.shape, `${what}: dy`);
   checkStatistics(options.statistics, view, what);
   const epsilon = epsilonOf(options, what);
+  const { parts, lanes, vector, uniforms } = cutChannels(recorder.device, view, what);
   if (options.dGamma !== undefined) expectShape(options.dGamma, shape, `${what}: dGamma`);
   if (options.dBeta !== undefined) expectShape(options.dBeta, shape, `${what}: dBeta`);
   const { dGamma = recorder.empty(shape), dBeta = recorder.empty(shape) } = options;
-  const { parts, lanes, vector, uniforms } = cutChannels(recorder.device, view);
   const single = parts === 1;
   const ofParts = [dGamma, dBeta].map((out) =>
     single ? out : recorder.empty([parts, view.channels])

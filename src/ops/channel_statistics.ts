@@ -55,8 +55,9 @@ const RUNNING = new KernelFamily("runningStatistics", [{
  * @throws {ShapeError} if x has less than two dimensions.
  */
 export function channelStatistics(recorder: Recorder, x: Tensor): ChannelStatistics {
-  const view = channelsOf(x.shape, "channelStatistics");
-  const { parts, length, lanes, vector, uniforms } = cutChannels(recorder.device, view);
+  const what = "channelStatistics";
+  const view = channelsOf(x.shape, what);
+  const { parts, length, lanes, vector, uniforms } = cutChannels(recorder.device, view, what);
   const { channels, count } = view;
   const pair = (shape: Shape): ChannelStatistics => ({
     mean: recorder.empty(shape),

@@ -40,8 +40,10 @@ export interface ChannelParts {
 const LONGEST_PART = 4096;
 /** A lane is not given fewer values than this for the sake of parallelism. */
 const SHORTEST_LANE = 16;
-/** Parts of a channel, at most: one invocation may have to walk over all. */
+/** Parts of a channel, at most: one invocation may have to walk over all, twice. */
 const MOST_PARTS = 16_384;
+/** Values (or vec4s) of a part for each of its lanes, at most: they are walked over twice. */
+const LONGEST_WALK = 32_767;
 /** Invocations that keep an adapter busy: a card, and two cores of eight lanes each. */
 const BUSY = { card: 4096, software: 64 };
 
@@ -60,8 +62,14 @@ export function channelsOf(shape: Shape, what: string): ChannelView {
 /**
  * Cuts the channels into parts. A workgroup shares a part on a card, where its lanes read neighbouring values; with few values
  * in a row, and on software adapters, where barriers are dear, a part has one invocation.
+ *
+ * @throws {ShapeError} if a channel has so many values that a loop would pass 65,535 trips: above 5 · 10⁸.
  */
-export function cutChannels(device: Device, { channels, area, count }: ChannelView): ChannelParts {
+export function cutChannels(
+  device: Device,
+  { channels, area, count }: ChannelView,
+  what: string,
+): ChannelParts {
   const { software } = device.adapter;
   const lanes = !software && area >= 8 && count >= 64 * SHORTEST_LANE ? 64 : 1;
   const vector = area % 4 === 0 && area > 0;
@@ -73,6 +81,9 @@ export function cutChannels(device: Device, { channels, area, count }: ChannelVi
   );
   const most = Math.max(Math.ceil(count / LONGEST_PART), wanted, 1);
   const length = width * Math.ceil(count / width / Math.min(most, MOST_PARTS));
+  if (length / width / lanes > LONGEST_WALK) {
+    throw new ShapeError(`${what}: a channel of ${count} values is too long`);
+  }
   const parts = Math.max(1, Math.ceil(count / Math.max(1, length)));
   const row = area / width;
   const stepPosition = row === 0 ? 0 : lanes % row;
