@@ -6,7 +6,8 @@
 //
 // x, dy, y, t (rows, channels, area) f32, or vec4 if VECTOR (area a multiple of 4). An invocation of 64 computes 4 neighbouring
 // channels at one place, so that an input is read once for the windows that share it; flat workgroup index over
-// rows · ⌈channels / 4⌉ · area. Longest loop: the smaller of channels and before + after + 4 trips, at most 65,535.
+// rows · ⌈channels / 4⌉ · area. It reads TERMS = before + after + 4 channels, written out, or with TERMS = 0 in a loop, whose
+// trips are the smaller of channels and before + after + 4, at most 65,535 as the host checks.
 // Order of summation: channels ascending. Error, with u = 2⁻²⁴: of s (window + 3) · u, all terms being positive; of s^p =
 // exp2(p · log2 s) what WGSL grants exp2 and log2; of collect (window + 3) · u · Σ|t|. A NaN reaches every window that has it.
 // Source: A. Krizhevsky et al., NeurIPS 2012, section 3.3, with PyTorch's convention that α is divided by the size.
@@ -47,6 +48,15 @@ fn power_of(s: Value) -> Value {
   return select(s, exp2(-u.beta * log2(s)), is_number);
 }
 
+fn term_of(at: u32) -> Value {
+//# if MODE == collect
+  return t[at];
+//# else
+  let v = x[at];
+  return v * v;
+//# end
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
@@ -62,18 +72,27 @@ fn main(
 //# for C in 0..4
   var sum_${C} = Value();
 //# end
+//# if TERMS == 0
   let end = min(first + 4u + u.after, u.channels);
   for (var j = first - min(first, u.before); j < end; j++) {
-//# if MODE == collect
-    let term = t[begin + j * u.area];
-//# else
-    let v = x[begin + j * u.area];
-    let term = v * v;
-//# end
+    let term = term_of(begin + j * u.area);
 //# for C in 0..4
     sum_${C} += select(Value(), term, j + u.before >= first + ${C}u && j <= first + ${C}u + u.after);
 //# end
   }
+//# else
+//# for J in 0..TERMS
+  {
+    let j = first + ${J}u - u.before; // wraps around below channel 0
+    let term = select(Value(), term_of(begin + min(j, u.channels - 1u) * u.area), j < u.channels);
+//# for C in 0..4
+    if (${J}u >= ${C}u && ${J}u < ${C}u + ${TERMS}u - 3u) {
+      sum_${C} += term;
+    }
+//# end
+  }
+//# end
+//# end
 //# for C in 0..4
   if (first + ${C}u < u.channels) {
     let at = begin + (first + ${C}u) * u.area;

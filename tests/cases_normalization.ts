@@ -60,13 +60,19 @@ export function variances(random: Random, count: number): Input<Float32Array> {
 
 const show = (options: unknown) => JSON.stringify(options);
 
-function drawResponse(random: Random): ResponseOptions {
-  return {
-    size: pick(random, [1, 2, 3, 4, 5, 5, 9, 12, 40]),
-    alpha: pick(random, [0, 1e-4, 0.5, float(random, 0, 5)]),
+/** Options and a shape; every fifth has windows that are too long to be written out, and channels that lie outside them. */
+function drawResponse(random: Random, index: number): { options: ResponseOptions; shape: Shape } {
+  const exponents = {
     beta: pick(random, [0.75, 0.75, 0.5, 1, 2, -0.5]),
-    k: pick(random, [1, 2, float(random, 0.1, 4)]),
+    k: pick(random, [1, 2, 3.7]),
   };
+  if (index % 5 === 4) {
+    const options = { size: pick(random, [10, 12, 13]), alpha: float(random, 1, 9), ...exponents };
+    return { options, shape: [2, pick(random, [17, 30]), pick(random, [1, 3, 4])] };
+  }
+  const size = pick(random, [1, 2, 3, 4, 5, 5, 9, 40]);
+  const alpha = pick(random, [0, 1e-4, 0.5, float(random, 0, 5)]);
+  return { options: { size, alpha, ...exponents }, shape: drawChannels(random) };
 }
 
 /** A forward call; with `defaults` the options, which must be the defaults, are left out. */
@@ -95,10 +101,11 @@ const responseRows: Row[] = [
     kernels: ["local_response_norm.wgsl"],
     draws: 60,
     draw: (random, index) => {
-      const options = index === 0
-        ? { size: 5, alpha: 1e-4, beta: 0.75, k: 1 }
-        : drawResponse(random);
-      return responseCase(floats(random, drawChannels(random), 3), options, index === 0);
+      const { options, shape } = drawResponse(random, index);
+      const x = floats(random, shape, 3);
+      return index === 0
+        ? responseCase(x, { size: 5, alpha: 1e-4, beta: 0.75, k: 1 }, true)
+        : responseCase(x, options);
     },
     refusals: [
       {
@@ -137,9 +144,8 @@ const responseRows: Row[] = [
     name: "localResponseNorm gradient",
     kernels: ["local_response_norm.wgsl"],
     draws: 60,
-    draw: (random) => {
-      const options = drawResponse(random);
-      const shape = drawChannels(random);
+    draw: (random, index) => {
+      const { options, shape } = drawResponse(random, index);
       return makeCase(
         show(options),
         { x: floats(random, shape, 3), dy: floats(random, shape) },

@@ -186,14 +186,17 @@ const MATMUL: readonly Fault[] = [
 ];
 
 const NORMALIZATION: readonly Fault[] = [
-  fault("localResponseNorm", "window too wide", "first + 0u + u.after", "first + 1u + u.after"),
+  fault("localResponseNorm", "window too wide", "u - 3u", "u - 2u"),
+  fault("localResponseNorm", "window of the channel before", "u - u.before;", "u - u.before - 1u;"),
+  fault("localResponseNorm", "channels beyond the last", "area), j < u.channels", "area), true"),
   fault(
     "localResponseNorm",
-    "window not cut off in front",
-    "first - min(first, u.before)",
-    "first",
+    "loop: window too wide",
+    "first + 0u + u.after",
+    "first + 1u + u.after",
   ),
-  fault("localResponseNorm", "last channel of the window dropped", "4u + u.after", "3u + u.after"),
+  fault("localResponseNorm", "loop: not cut off in front", "first - min(first, u.before)", "first"),
+  fault("localResponseNorm", "loop: last channel dropped", "4u + u.after", "3u + u.after"),
   fault("localResponseNorm", "missing square", "v * v", "v"),
   fault("localResponseNorm", "wrong sign of the exponent", "-u.beta", "u.beta"),
   fault("localResponseNorm", "missing NaN guard", "<= Bits(0x7f800000u)", "<= Bits(0x7fffffffu)"),

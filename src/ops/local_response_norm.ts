@@ -30,6 +30,8 @@ const FAMILY = new KernelFamily("localResponseNorm", [{ name: "local_response_no
 
 /** Neighbouring channels that an invocation computes. */
 const CHANNELS_PER_INVOCATION = 4;
+/** Windows of more channels are walked over by a loop. */
+const LONGEST_UNROLLED = 9;
 
 /**
  * Local response normalisation, in PyTorch's convention.
@@ -101,6 +103,8 @@ interface Geometry {
   readonly what: string;
   readonly flops: number;
   readonly vector: boolean;
+  /** Channels that an invocation reads, written out; 0 for a loop over them. */
+  readonly terms: number;
   readonly factors: Readonly<Record<"forward" | "terms" | "collect", number>>;
   /** All but the factor. */
   readonly uniforms: Readonly<Record<string, number>>;
@@ -109,7 +113,7 @@ interface Geometry {
 function launch(
   recorder: Recorder,
   mode: "forward" | "terms" | "collect",
-  { what, flops, vector, factors, uniforms }: Geometry,
+  { what, flops, vector, terms, factors, uniforms }: Geometry,
   tensors: Record<string, Tensor>,
 ): void {
   // A channel lies in the windows from `after` before it to `before` behind it.
@@ -119,7 +123,7 @@ function launch(
     : { before: before!, after: after! };
   recorder.dispatch({
     label: `${what} ${mode} ${formatShape(tensors["x"]!.shape)}`,
-    kernel: FAMILY.variant({ MODE: mode, VECTOR: vector }),
+    kernel: FAMILY.variant({ MODE: mode, VECTOR: vector, TERMS: terms }),
     tensors,
     uniforms: { ...rest, ...window, factor: factors[mode] },
     workgroups: workgroupsFor(uniforms["length"]!),
@@ -141,11 +145,13 @@ function geometryOf(what: string, x: Tensor, options: LocalResponseNormOptions):
   }
   const { vector, length } = vectorLength(area);
   const groups = Math.ceil(channels / CHANNELS_PER_INVOCATION);
-  const reach = Math.min(size, 2 * channels); // more reaches nothing more
+  const unrolled = size <= LONGEST_UNROLLED;
+  const reach = unrolled ? size : Math.min(size, 2 * channels); // more reaches nothing more
   const share = alpha / size;
   return {
     what,
     vector,
+    terms: unrolled ? size + CHANNELS_PER_INVOCATION - 1 : 0,
     flops: (2 * Math.min(size, channels) + 4) * x.size,
     factors: { forward: share, terms: share, collect: 2 * share * beta },
     uniforms: {
