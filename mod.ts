@@ -50,6 +50,12 @@ export { type ArrayOf, type DataType, Tensor } from "./src/gpu/tensor.ts";
 
 export { ACTIVATION_NAMES, type ActivationName } from "./src/ops/activation_source.ts";
 export * from "./src/ops/activations.ts";
+export * from "./src/ops/batch_norm.ts";
+export {
+  type ChannelStatistics,
+  channelStatistics,
+  updateRunningStatistics,
+} from "./src/ops/channel_statistics.ts";
 export {
   conv1d,
   conv1dInputGradient,
@@ -77,6 +83,7 @@ export {
 } from "./src/ops/convolution_plan.ts";
 export * from "./src/ops/elementwise.ts";
 export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
+export * from "./src/ops/local_response_norm.ts";
 export * from "./src/ops/losses.ts";
 export {
   batchedMatmul,
@@ -92,6 +99,7 @@ export * from "./src/ops/softmax.ts";
 export { matches } from "./src/ops/statistics.ts";
 
 export * from "./src/layers/activations.ts";
+export { BatchNorm, type BatchNormLayerOptions } from "./src/layers/batch_norm.ts";
 export * from "./src/layers/convolution.ts";
 export { Dense, type DenseOptions } from "./src/layers/dense.ts";
 export { Dropout } from "./src/layers/dropout.ts";
@@ -109,7 +117,17 @@ export {
   normal,
   zeros,
 } from "./src/layers/initializers.ts";
-export type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./src/layers/layer.ts";
+export type {
+  BufferSpec,
+  Layer,
+  LayerContext,
+  LayerOutput,
+  ParameterSpec,
+} from "./src/layers/layer.ts";
+export {
+  LocalResponseNorm,
+  type LocalResponseNormLayerOptions,
+} from "./src/layers/local_response_norm.ts";
 export { ParameterlessLayer } from "./src/layers/parameterless_layer.ts";
 export * from "./src/layers/pooling.ts";
 export type { LossFunction, LossName } from "./src/losses/losses.ts";
@@ -122,7 +140,7 @@ export { Sequential, type SequentialOptions } from "./src/models/sequential.ts";
 export type { EvaluateOptions, Evaluation } from "./src/training/evaluate.ts";
 export type { FitOptions } from "./src/training/fit.ts";
 export type { EpochRecord, History, Progress } from "./src/training/history.ts";
-export type { Parameter } from "./src/training/parameters.ts";
+export type { LayerBuffer, Parameter } from "./src/training/parameters.ts";
 export type { Inputs, InputSource, PredictOptions } from "./src/training/predict.ts";
 export type { CompileOptions, MetricName } from "./src/training/trainer.ts";
 

@@ -21,6 +21,16 @@ export interface ParameterSpec {
   readonly initializer: Initializer;
 }
 
+/** State that a layer keeps besides its parameters: saved with them, but not trained. PyTorch calls it a buffer. */
+export interface BufferSpec {
+  /** Its name in the layer: `running_mean`. */
+  readonly name: string;
+  /** Its dimensions. */
+  readonly shape: Shape;
+  /** What all its elements are at the start. */
+  readonly initial: number;
+}
+
 /** What a layer has at hand while its steps are recorded. */
 export interface LayerContext {
   /** Takes the dispatches. */
@@ -29,6 +39,13 @@ export interface LayerContext {
   readonly parameters: Readonly<Record<string, Tensor>>;
   /** Where to write their gradients, by name; only when training. */
   readonly gradients: Readonly<Record<string, Tensor>>;
+  /** The layer's buffers, by name. */
+  readonly buffers: Readonly<Record<string, Tensor>>;
+  /**
+   * Takes what records a change of the buffers, when training. It is done once in a step, behind all forward steps, which may be
+   * repeated.
+   */
+  readonly afterForward: (record: () => void) => void;
   /** Whether the backward step will be recorded, and dropout is on. */
   readonly training: boolean;
   /** Whether anything before this layer needs ∂C/∂x. */
@@ -67,6 +84,8 @@ export interface Layer {
   outputShape(input: Shape): Shape;
   /** The parameters for this input. */
   parameters(input: Shape): readonly ParameterSpec[];
+  /** The buffers for this input. Default: none. */
+  buffers?(input: Shape): readonly BufferSpec[];
   /** Arithmetic operations of the forward step for one example, a multiply-add counted as two. */
   flops(input: Shape): number;
   /** Records the forward step. */

@@ -6,11 +6,13 @@
 
 import { FormatError } from "../errors.ts";
 import { Gelu, LeakyRelu, Relu, Sigmoid, Softmax, Softplus, Step, Tanh } from "./activations.ts";
+import { BatchNorm, type BatchNormLayerOptions } from "./batch_norm.ts";
 import { Conv1d, Conv2d, Conv3d, type ConvolutionLayerOptions } from "./convolution.ts";
 import { Dense, type DenseOptions } from "./dense.ts";
 import { Dropout } from "./dropout.ts";
 import { Flatten } from "./flatten.ts";
 import type { Layer } from "./layer.ts";
+import { LocalResponseNorm } from "./local_response_norm.ts";
 import {
   AveragePool1d,
   AveragePool2d,
@@ -36,6 +38,7 @@ const FACTORIES: Readonly<Record<string, Factory>> = {
   AveragePool1d: (options) => new AveragePool1d(options as unknown as AveragePoolLayerOptions),
   AveragePool2d: (options) => new AveragePool2d(options as unknown as AveragePoolLayerOptions),
   AveragePool3d: (options) => new AveragePool3d(options as unknown as AveragePoolLayerOptions),
+  BatchNorm: (options) => new BatchNorm(options as BatchNormLayerOptions),
   Conv1d: (options) => new Conv1d(options as unknown as ConvolutionLayerOptions),
   Conv2d: (options) => new Conv2d(options as unknown as ConvolutionLayerOptions),
   Conv3d: (options) => new Conv3d(options as unknown as ConvolutionLayerOptions),
@@ -45,6 +48,7 @@ const FACTORIES: Readonly<Record<string, Factory>> = {
   Gelu: (options) => new Gelu(options),
   GlobalAveragePool2d: (options) => new GlobalAveragePool2d(options),
   LeakyRelu: (options) => new LeakyRelu(options),
+  LocalResponseNorm: (options) => new LocalResponseNorm(options),
   MaxPool1d: (options) => new MaxPool1d(options as unknown as MaxPoolLayerOptions),
   MaxPool2d: (options) => new MaxPool2d(options as unknown as MaxPoolLayerOptions),
   MaxPool3d: (options) => new MaxPool3d(options as unknown as MaxPoolLayerOptions),

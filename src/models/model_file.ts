@@ -1,5 +1,5 @@
 /**
- * Models as safetensors files: the parameters under PyTorch's names, and the layers as JSON in the metadata.
+ * Models as safetensors files: the parameters and buffers under PyTorch's names, and the layers as JSON in the metadata.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Layer } from "../layers/layer.ts";
 import { type LayerConfig, layerFromConfig, layerToConfig } from "../layers/registry.ts";
 import { formatShape, type Shape, shapesEqual } from "../shape.ts";
 import type { Network } from "../training/network.ts";
-import type { ParameterStore } from "../training/parameters.ts";
+import type { LayerBuffer, ParameterStore } from "../training/parameters.ts";
 
 /** The metadata key of the layers, and the version of what it holds. */
 const KEY = "strata";
@@ -25,13 +25,19 @@ export interface Architecture {
 
 /** Writes a model; the file is replaced only when the new one is complete. */
 export async function saveModel(path: string | URL, network: Network): Promise<void> {
-  const flat = await network.parameters.values.read();
-  const tensors = new Map(
-    network.parameters.list().map(({ name, shape, value }) => {
-      const begin = (value.offset - network.parameters.values.offset) / 4;
-      return [name, { shape, data: flat.subarray(begin, begin + value.size) }];
-    }),
-  );
+  const { parameters } = network;
+  const [values, state] = await Promise.all([
+    parameters.values.read(),
+    parameters.bufferValues?.read(),
+  ]);
+  const cut = (flat: Float32Array, { name, shape, value }: LayerBuffer) => {
+    const begin = value.offset / 4;
+    return [name, { shape, data: flat.subarray(begin, begin + value.size) }] as const;
+  };
+  const tensors = new Map([
+    ...parameters.list().map((each) => cut(values, each)),
+    ...parameters.listBuffers().map((each) => cut(state!, each)),
+  ]);
   const architecture = JSON.stringify({
     version: VERSION,
     inputShape: network.inputShape,
@@ -79,17 +85,21 @@ export function architectureOf({ metadata }: SafeTensors, file: string): Archite
   };
 }
 
+/** What PyTorch's batch normalisation counts and this module does not need. */
+const BATCHES = "num_batches_tracked";
+
 /**
- * Writes the file's tensors into the parameters.
+ * Writes the file's tensors into the parameters and buffers. PyTorch's `num_batches_tracked` beside a buffer is passed over.
  *
- * @throws {FormatError} if a parameter is missing, has another shape, or is one too many; nothing is changed then.
+ * @throws {FormatError} if a parameter or buffer is missing, has another shape, or is one too many; nothing is changed then.
  */
 export function loadParameters(
   { tensors }: SafeTensors,
   parameters: ParameterStore,
   file: string,
 ): void {
-  const list = parameters.list();
+  const buffers = parameters.listBuffers();
+  const list = [...parameters.list(), ...buffers];
   for (const { name, shape } of list) {
     const found = tensors.get(name);
     if (found === undefined || !shapesEqual(found.shape, shape)) {
@@ -99,7 +109,10 @@ export function loadParameters(
       );
     }
   }
-  const known = new Set(list.map(({ name }) => name));
+  const known = new Set([
+    ...list.map(({ name }) => name),
+    ...buffers.map(({ name }) => name.replace(/[^.]*$/, BATCHES)),
+  ]);
   const extra = [...tensors.keys()].find((name) => !known.has(name));
   if (extra !== undefined) throw new FormatError(`${file}: the model has no parameter "${extra}"`);
   for (const { name, value } of list) value.write(tensors.get(name)!.data);

@@ -58,6 +58,7 @@ export class ManualStep {
       takesLabels(loss)
         ? { type: "u32", shape: [] }
         : { type: "f32", shape: [sizeOf(network.outputShape)] },
+      SECTIONS.buffers,
     );
   }
 
@@ -73,7 +74,7 @@ export class ManualStep {
     const rows = this.#input.shape[0]!;
     let step = this.#current;
     if (y.type !== step.y.type || !shapesEqual(y.shape, step.y.shape)) {
-      // Not the usual targets of this loss: record for them and repeat the forward step.
+      // Not the usual targets of this loss: record for them and repeat the forward step, which the buffers know already.
       if (y.shape[0] !== rows || y.type === "u8") {
         throw new ShapeError(
           `backward: expected ${rows} class indices (u32) or rows of targets (f32), ` +
@@ -106,7 +107,7 @@ export class ManualStep {
     this.#pool.dispose();
   }
 
-  #forward(x: Tensor, targets: TargetKind): Tensor {
+  #forward(x: Tensor, targets: TargetKind, ...after: string[]): Tensor {
     const { inputShape } = this.#trainer.network;
     const [rows = 0, ...shape] = x.shape;
     if (!shapesEqual(shape, inputShape) || rows === 0) {
@@ -117,7 +118,7 @@ export class ManualStep {
     const step = this.#record(rows, targets);
     const { device } = this.#trainer.network.gpu;
     device.copy(x, 0, step.x, 0, x.bytes);
-    step.program.run(SECTIONS.forward);
+    step.program.run(SECTIONS.forward, ...after);
     this.#input = x;
     this.#current = step;
     return step.outputs;

@@ -16,6 +16,8 @@ import { ParameterStore } from "./parameters.ts";
 export interface NetworkOutput {
   /** Shape: [n, k]; further dimensions are flattened. */
   readonly outputs: Tensor;
+  /** Records what changes the layers' buffers, as after every training step. */
+  readonly updateBuffers: () => void;
   /** Records the backward steps of all layers, given ∂C/∂outputs. */
   readonly backward: (gradient: Tensor) => void;
 }
@@ -41,7 +43,8 @@ export class Network {
     this.seed = seed;
     this.shapes = inferShapes(layers, inputShape);
     const specs = layers.map((layer, i) => layer.parameters(this.shapes[i]!));
-    this.parameters = new ParameterStore(gpu, specs, seed);
+    const buffers = layers.map((layer, i) => layer.buffers?.(this.shapes[i]!) ?? []);
+    this.parameters = new ParameterStore(gpu, specs, seed, buffers);
   }
 
   /** The shape of one input. */
@@ -63,6 +66,7 @@ export class Network {
    */
   record(recorder: Recorder, x: Tensor, training: boolean, step: Scalar): NetworkOutput {
     const outputs: LayerOutput[] = [];
+    const updates: (() => void)[] = [];
     let learns = false;
     let y = x;
     this.layers.forEach((layer, i) => {
@@ -71,6 +75,8 @@ export class Network {
         recorder,
         parameters,
         gradients: training ? this.parameters.ofLayer(i, "gradients") : {},
+        buffers: this.parameters.ofLayer(i, "buffers"),
+        afterForward: (record) => updates.push(record),
         training,
         inputGradient: learns,
         random: { seed: this.seed, stream: LAYER_STREAM + i, counter: step },
@@ -86,7 +92,8 @@ export class Network {
         dy = outputs[i]!.backward(dy);
       }
     };
-    return { outputs: flat, backward };
+    const updateBuffers = () => updates.forEach((record) => record());
+    return { outputs: flat, updateBuffers, backward };
   }
 
   /** Frees the parameters. */

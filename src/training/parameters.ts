@@ -1,12 +1,13 @@
 /**
- * A network's parameters: all in one flat buffer, their gradients in another, so that an update is one dispatch.
+ * A network's parameters: all in one flat buffer, their gradients in another, so that an update is one dispatch. What layers keep
+ * besides, their buffers in PyTorch's sense, lies in a third, which no optimiser sees.
  *
  * @module
  */
 
 import type { Gpu } from "../gpu/gpu.ts";
 import { Tensor } from "../gpu/tensor.ts";
-import type { ParameterSpec } from "../layers/layer.ts";
+import type { BufferSpec, ParameterSpec } from "../layers/layer.ts";
 import { Random } from "../random.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 
@@ -25,10 +26,20 @@ export interface Parameter {
   readonly gradient: Tensor | undefined;
 }
 
-interface Slot {
+/** State of a layer that is saved but not trained: running statistics. */
+export interface LayerBuffer {
+  /** Layer and name: `3.running_mean`. */
+  readonly name: string;
+  /** Its dimensions. */
+  readonly shape: Shape;
+  /** The values: a view of the flat buffer. */
+  readonly value: Tensor;
+}
+
+interface Slot<Spec> {
   readonly name: string;
   readonly layer: number;
-  readonly spec: ParameterSpec;
+  readonly spec: Spec;
   /** In floats. */
   readonly offset: number;
 }
@@ -39,8 +50,11 @@ export class ParameterStore {
   readonly values: Tensor;
   /** The number of values that belong to parameters. */
   readonly count: number;
+  /** The values of all buffers, with zeros between them; undefined if there are none. Shape: [n]. */
+  readonly bufferValues: Tensor | undefined;
   readonly #gpu: Gpu;
-  readonly #slots: readonly Slot[];
+  readonly #slots: readonly Slot<ParameterSpec>[];
+  readonly #bufferSlots: readonly Slot<BufferSpec>[];
   #gradients: Tensor | undefined;
   #state: Tensor[] = [];
 
@@ -49,21 +63,18 @@ export class ParameterStore {
    *
    * @param layers The parameters that each layer wants.
    * @param seed Of the initial values.
+   * @param buffers The buffers that each layer wants. Default: none.
    */
-  constructor(gpu: Gpu, layers: readonly (readonly ParameterSpec[])[], seed: number) {
+  constructor(
+    gpu: Gpu,
+    layers: readonly (readonly ParameterSpec[])[],
+    seed: number,
+    buffers: readonly (readonly BufferSpec[])[] = [],
+  ) {
     this.#gpu = gpu;
-    const slots: Slot[] = [];
-    let size = 0;
-    let count = 0;
-    layers.forEach((specs, layer) => {
-      for (const spec of specs) {
-        slots.push({ name: `${layer}.${spec.name}`, layer, spec, offset: size });
-        count += sizeOf(spec.shape);
-        size += Math.ceil(sizeOf(spec.shape) / ALIGNMENT) * ALIGNMENT;
-      }
-    });
+    const { slots, size } = layOut(layers);
     this.#slots = slots;
-    this.count = count;
+    this.count = slots.reduce((sum, { spec }) => sum + sizeOf(spec.shape), 0);
     this.values = gpu.empty([Math.max(size, ALIGNMENT)], "f32", "parameters");
     const initial = new Float32Array(this.values.size);
     slots.forEach(({ spec, offset }, stream) => {
@@ -71,6 +82,14 @@ export class ParameterStore {
       spec.initializer(values, spec.fans, new Random(seed, stream));
     });
     this.values.write(initial);
+    const state = layOut(buffers);
+    this.#bufferSlots = state.slots;
+    if (state.size === 0) return;
+    const values = new Float32Array(state.size);
+    for (const { spec, offset } of state.slots) {
+      values.fill(spec.initial, offset, offset + sizeOf(spec.shape));
+    }
+    this.bufferValues = gpu.empty([state.size], "f32", "buffers of layers").write(values);
   }
 
   /** All gradients, laid out like the values. Allocated on first use, zero between parameters. */
@@ -96,12 +115,23 @@ export class ParameterStore {
     }));
   }
 
-  /** The values of one layer, or their gradients, by name. */
-  ofLayer(layer: number, kind: "values" | "gradients"): Record<string, Tensor> {
-    const flat = this[kind];
-    const slots = this.#slots.filter((slot) => slot.layer === layer);
+  /** Every buffer, in the order of the layers. */
+  listBuffers(): LayerBuffer[] {
+    return this.#bufferSlots.map(({ name, spec: { shape }, offset }) => ({
+      name,
+      shape,
+      value: view(this.bufferValues!, shape, offset),
+    }));
+  }
+
+  /** The values of one layer, their gradients, or its buffers, by name. */
+  ofLayer(layer: number, kind: "values" | "gradients" | "buffers"): Record<string, Tensor> {
+    const slots = kind === "buffers" ? this.#bufferSlots : this.#slots;
+    const own = slots.filter((slot) => slot.layer === layer);
+    if (own.length === 0) return {};
+    const flat = kind === "buffers" ? this.bufferValues! : this[kind];
     return Object.fromEntries(
-      slots.map(({ spec, offset }) => [spec.name, view(flat, spec.shape, offset)]),
+      own.map(({ spec, offset }) => [spec.name, view(flat, spec.shape, offset)]),
     );
   }
 
@@ -117,8 +147,24 @@ export class ParameterStore {
 
   /** Frees everything. */
   dispose(): void {
-    for (const tensor of [this.values, this.#gradients, ...this.#state]) tensor?.dispose();
+    const all = [this.values, this.#gradients, this.bufferValues, ...this.#state];
+    for (const tensor of all) tensor?.dispose();
   }
+}
+
+/** Gives every tensor its place in a flat buffer. */
+function layOut<Spec extends { readonly name: string; readonly shape: Shape }>(
+  layers: readonly (readonly Spec[])[],
+): { slots: Slot<Spec>[]; size: number } {
+  const slots: Slot<Spec>[] = [];
+  let size = 0;
+  layers.forEach((specs, layer) => {
+    for (const spec of specs) {
+      slots.push({ name: `${layer}.${spec.name}`, layer, spec, offset: size });
+      size += Math.ceil(sizeOf(spec.shape) / ALIGNMENT) * ALIGNMENT;
+    }
+  });
+  return { slots, size };
 }
 
 function view(flat: Tensor, shape: Shape, offset: number): Tensor {
