@@ -280,6 +280,14 @@ const NORMALIZATION: readonly Fault[] = [
   fault("batchNorm gradient", "x for x̂", "((x[place.at] - center) * inverse)", "x[place.at]"),
 ];
 
+const POOLS: readonly Fault[] = [
+  fault("max pool", "minimum", "value > best", "value < best"),
+  fault("max pool", "missing NaN guard", " || (is_nan(value) && !is_nan(best))", ""),
+  fault("max pool gradient", "rows of a window mixed up", "at_h - h * u.stride_h", "at_h"),
+  fault("max pool gradient", "last window dropped", "/ u.stride_h + 1u", "/ u.stride_h"),
+  fault("average pool gradient, padding counted", "missing count", /\/ window_count\(.*\)/, ""),
+];
+
 /** All faults. */
 export const FAULTS: readonly Fault[] = [
   ...ELEMENTWISE,
@@ -290,5 +298,6 @@ export const FAULTS: readonly Fault[] = [
   ...UPDATES,
   ...MATMUL,
   ...CONVOLUTION,
+  ...POOLS,
   ...NORMALIZATION,
 ];

@@ -9,8 +9,9 @@ import gradientText from "../../kernels/pool_gradient.wgsl" with { type: "text" 
 import poolText from "../../kernels/pool.wgsl" with { type: "text" };
 import { liftDimensions, poolGeometry, type WindowGeometry } from "../convolution_shape.ts";
 import { ShapeError } from "../errors.ts";
+import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
-import type { Recorder } from "../gpu/recorder.ts";
+import type { Dispatch, Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys } from "../options.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
@@ -71,7 +72,7 @@ export function maxPool(recorder: Recorder, x: Tensor, options: PoolOptions): Ma
     label: `max pool ${formatShape(x.shape)}`,
     kernel: MAX_POOL.variant({ MODE: "max" }),
     tensors: { x, y, winners },
-    uniforms: uniformsOf(geometry, y.size),
+    uniforms: { length: y.size, ...uniformsOf(geometry) },
     workgroups: workgroupsFor(y.size),
     flops: y.size * sizeOf(geometry.kernel),
   });
@@ -99,10 +100,8 @@ export function maxPoolGradient(
   const dx = recorder.empty(inputShape);
   recorder.dispatch({
     label: `max pool gradient ${formatShape(inputShape)}`,
-    kernel: MAX_GRADIENT.variant({ MODE: "max" }),
+    ...gradientLaunch(MAX_GRADIENT, { MODE: "max" }, geometry, inputShape),
     tensors: { dy, winners, dx },
-    uniforms: uniformsOf(geometry, dx.size),
-    workgroups: workgroupsFor(dx.size),
     flops: dy.size,
   });
   return dx;
@@ -126,7 +125,7 @@ export function averagePool(recorder: Recorder, x: Tensor, options: AveragePoolO
       COUNT_PADDING: options.countPadding ?? false,
     }),
     tensors: { x, y },
-    uniforms: uniformsOf(geometry, y.size),
+    uniforms: { length: y.size, ...uniformsOf(geometry) },
     workgroups: workgroupsFor(y.size),
     flops: y.size * sizeOf(geometry.kernel),
   });
@@ -151,13 +150,13 @@ export function averagePoolGradient(
   const dx = recorder.empty(inputShape);
   recorder.dispatch({
     label: `average pool gradient ${formatShape(inputShape)}`,
-    kernel: AVERAGE_GRADIENT.variant({
-      MODE: "average",
-      COUNT_PADDING: options.countPadding ?? false,
-    }),
+    ...gradientLaunch(
+      AVERAGE_GRADIENT,
+      { MODE: "average", COUNT_PADDING: options.countPadding ?? false },
+      geometry,
+      inputShape,
+    ),
     tensors: { dy, dx },
-    uniforms: uniformsOf(geometry, dx.size),
-    workgroups: workgroupsFor(dx.size),
     flops: dy.size * sizeOf(geometry.kernel),
   });
   return dx;
@@ -189,10 +188,42 @@ function geometryOf(
   return geometry;
 }
 
-function uniformsOf(geometry: WindowGeometry, length: number): Record<string, number> {
+/** Neighbours of a row whose gradients one invocation computes: dividing for each of them would take longer than its sum. */
+const RUN = 4;
+/** Windows along the width over one position that are written out one by one. */
+const UNROLLED_WINDOWS = 4;
+
+/** The kernel and the launch of a gradient. */
+function gradientLaunch(
+  family: KernelFamily,
+  mode: KernelParameters,
+  geometry: WindowGeometry,
+  inputShape: Shape,
+): Pick<Dispatch, "kernel" | "uniforms" | "workgroups"> {
+  const width = inputShape.at(-1)!;
+  const [size, stride] = [geometry.kernel.at(-1)!, geometry.strides.at(-1)!];
+  const windows = Math.ceil(size / stride);
+  const unroll = windows <= UNROLLED_WINDOWS;
+  const run = unroll ? RUN : 1;
+  const runsOfRow = Math.ceil(width / run);
+  const runs = sizeOf(inputShape.slice(0, -1)) * runsOfRow;
+  return {
+    kernel: family.variant({
+      ...mode,
+      RUN: run,
+      K_W: size,
+      STRIDE_W: stride,
+      UNROLL: unroll,
+      WINDOWS: unroll ? windows : 0,
+    }),
+    uniforms: { runs, runs_w: runsOfRow, ...uniformsOf(geometry) },
+    workgroups: workgroupsFor(runs),
+  };
+}
+
+function uniformsOf(geometry: WindowGeometry): Record<string, number> {
   const { input, output, kernel, strides, padBefore, padAfter } = liftDimensions(geometry, 3);
   return {
-    length,
     ...perAxis("in", input),
     ...perAxis("out", output),
     ...perAxis("k", kernel),
