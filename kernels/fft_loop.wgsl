@@ -1,7 +1,7 @@
 // One pass of a Fourier transform, like fft_pass.wgsl, for a radix n that is any number: the sum as it stands, in a loop.
 //   result[⌊j / done⌋ · done · n + m] = Σ_r source[j + r · butterflies] · e^(SIGN · 2πi · r · m / (done · n)),  m ≡ j mod done
 //
-// Source and result as fft_access.wgsl describes them. One invocation of 64 per number of the result, flat workgroup index, items
+// Source and result: fft_source.wgsl and fft_target.wgsl. One invocation of 64 per number of the result, flat workgroup index, items
 // fastest. The loop runs n trips (≤ 60,000, checked by the host), n² multiplications for n numbers, so that small primes cost
 // little and large ones are only possible. Order of summation: r. Error: every result is a sum of n products,
 // (n + 5 + √5)u · Σ|source| ≤ (n + 8)u · √n · ‖source‖; relative in the L2 norm (n + 8) · √n · u, u = 2⁻²⁴.

@@ -3,7 +3,7 @@
 //   result[⌊j / done⌋ · done · n + j mod done + k · done] = Σ_r v[r] · e^(SIGN · 2πi · r · k / n),  k < n
 // along the rows or the columns of all items. After the passes of all radices the line is transformed.
 //
-// Source and result as fft_access.wgsl describes them. One invocation of 64 per butterfly, flat workgroup index, items fastest,
+// Source and result: fft_source.wgsl and fft_target.wgsl. One invocation of 64 per butterfly, flat workgroup index, items fastest,
 // then what is next in memory; no workgroup memory, no loop. A butterfly of two factors is itself two steps with constant roots
 // between them, all in registers, so that most lines need one or two passes.
 // Error of a pass, in the L2 norm of all its numbers and relative to that of the result, u = 2⁻²⁴: (4 + √5)u for the roots by which

@@ -1,6 +1,9 @@
 /**
  * Convolution by Fourier transforms: the image in tiles that overlap, and for each frequency a matrix product over the channels.
  *
+ * Filter and tile are transformed with N elements along an axis, so that their circular correlation
+ * Y[i] = Σ_t tile[(i + t) mod N] · w[t], whose transform is X · W*, has N − span + 1 outputs that do not wrap around.
+ *
  * @module
  */
 
@@ -9,12 +12,10 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape } from "../shape.ts";
 import {
-  type ComplexMatrix,
   type FftConvolutionPlan,
   fftConvolutionPlan,
   fftConvolutionWorkspace,
   originOf,
-  storedSize,
 } from "./convolution_fft_plan.ts";
 import {
   type ConvolutionMethod,
@@ -24,15 +25,16 @@ import {
   type ImageRange,
   sumOverParts,
 } from "./convolution_method.ts";
-import { LONGEST_LINE } from "./fft_plan.ts";
 import {
-  forwardTransform,
-  type ImagePlacement,
-  inverseTransform,
-  type Pair,
-  type SpectrumPlacement,
-} from "./fft_transform.ts";
-import { batchedMatmul } from "./matmul.ts";
+  emptySpectra,
+  imageItems,
+  invertProduct,
+  spectraIn,
+  weightItems,
+} from "./convolution_spectra.ts";
+import type { ImagePlacement, Pair } from "./fft_layout.ts";
+import { LONGEST_LINE } from "./fft_plan.ts";
+import { forwardTransform } from "./fft_transform.ts";
 
 function refusal(
   _pass: ConvolutionPass,
@@ -49,7 +51,7 @@ function refusal(
   return undefined;
 }
 
-/** Y[q] = Σ_c X_c[q] · W*_c[q] for every tile of x. */
+/** y = f(x ⋆ w + b): the sum over channels of X[q] · W*[q], for every tile of x. */
 function forward(
   recorder: Recorder,
   task: ConvolutionTask,
@@ -61,7 +63,7 @@ function forward(
   throughFilters(recorder, "forward", task, x, weight, epilogue, y);
 }
 
-/** The same with dy for x and filters that are turned by 180° and change places with the channels. */
+/** dx = dy ∗ w: the same with dy for x, and filters turned by 180° that change places with the channels. */
 function inputGradient(
   recorder: Recorder,
   task: ConvolutionTask,
@@ -69,8 +71,7 @@ function inputGradient(
   weight: Tensor,
   dx: Tensor,
 ): void {
-  const epilogue = { bias: undefined, activation: "linear" as const };
-  throughFilters(recorder, "inputGradient", task, dy, weight, epilogue, dx);
+  throughFilters(recorder, "inputGradient", task, dy, weight, undefined, dx);
 }
 
 function throughFilters(
@@ -79,50 +80,64 @@ function throughFilters(
   { geometry, parts }: ConvolutionTask,
   input: Tensor,
   weight: Tensor,
-  epilogue: Epilogue,
+  epilogue: Epilogue | undefined,
   output: Tensor,
 ): void {
-  const whole = wholeOf(parts);
   const g = liftDimensions(geometry, 2);
   const { channels, filters, groups } = geometry;
   const turned = pass === "inputGradient";
   const [inputs, outputs] = turned ? [filters, channels] : [channels, filters];
-  const shared = fftConvolutionPlan(pass, geometry, whole, whole);
-  const filterSpectra = emptySpectra(recorder, shared, shared.b);
-  forwardTransform(recorder, shared.bSize, {
-    ...weightPlacement(weight, geometry, shared),
-    flip: turned,
-    origin: turned ? [shared.span[0] - 1, shared.span[1] - 1] : [0, 0],
-  }, { ...weightSpectra(filterSpectra, shared, shared.b, geometry, turned), conjugate: true });
+  const [inputSize, outputSize] = turned ? [g.output, g.input] : [g.input, g.output];
+  const whole = imagesOf(parts);
+  const all = fftConvolutionPlan(pass, geometry, whole, whole);
+  const filterSpectra = emptySpectra(recorder, all, all.b);
+  const map = turned
+    ? { outer: "row", inner: "column" } as const
+    : { inner: "row", outer: "column" } as const;
+  forwardTransform(
+    recorder,
+    all.bSize,
+    {
+      ...weightPlacement(weight, geometry, all),
+      flip: turned,
+      origin: turned ? [all.span[0] - 1, all.span[1] - 1] : [0, 0],
+    },
+    { ...spectraIn(filterSpectra, all, all.b, weightItems(geometry), map), conjugate: true },
+  );
   for (const { first, count } of parts) {
     const plan = fftConvolutionPlan(pass, geometry, count, whole);
     const spectra = emptySpectra(recorder, plan, plan.a);
-    const tiled = { tiles: plan.tiles, step: plan.tile };
-    forwardTransform(recorder, plan.aSize, {
-      ...tiled,
-      tensor: input,
-      size: (turned ? g.output : g.input) as unknown as Pair,
-      inner: inputs,
-      first: first * inputs,
-      origin: originOf(pass, geometry, plan),
-      extent: plan.size,
-    }, imageSpectra(spectra, plan, plan.a, inputs));
-    const products = multiply(recorder, plan, spectra, filterSpectra);
-    recorder.release(spectra);
-    inverseTransform(recorder, plan.cSize, imageSpectra(products, plan, plan.c, outputs), {
-      ...tiled,
-      tensor: output,
-      size: (turned ? g.input : g.output) as unknown as Pair,
-      inner: outputs,
-      first: first * outputs,
-      extent: plan.tile,
-    }, epilogue);
-    recorder.release(products);
+    forwardTransform(
+      recorder,
+      plan.aSize,
+      {
+        ...tilePlacement(input, plan, inputSize, inputs, first),
+        origin: originOf(pass, geometry, plan),
+        extent: plan.size,
+      },
+      spectraIn(spectra, plan, plan.a, imageItems(inputs, groups), {
+        outer: "row",
+        inner: "column",
+      }),
+    );
+    invertProduct(
+      recorder,
+      plan,
+      spectra,
+      filterSpectra,
+      imageItems(outputs, groups),
+      tilePlacement(output, plan, outputSize, outputs, first),
+      [spectra],
+      epilogue,
+    );
   }
   recorder.release(filterSpectra);
 }
 
-/** dW[q] = Σ X[q] · dY*[q] over images and tiles, where dy is cut into tiles and x into the larger ones that they meet. */
+/**
+ * dw = x ⋆ dy: the sum over images and tiles of X[q] · dY*[q], where dy is cut into tiles and x into the larger ones that these
+ * meet.
+ */
 function weightGradient(
   recorder: Recorder,
   task: ConvolutionTask,
@@ -130,7 +145,7 @@ function weightGradient(
   dy: Tensor,
   dw: Tensor,
 ): void {
-  const whole = wholeOf(task.parts);
+  const whole = imagesOf(task.parts);
   sumOverParts(recorder, task, dw, (range, piece) => {
     gradientOfRange(recorder, task.geometry, range, whole, x, dy, piece);
   });
@@ -146,69 +161,46 @@ function gradientOfRange(
   dw: Tensor,
 ): void {
   const g = liftDimensions(geometry, 2);
-  const { channels, filters } = geometry;
+  const { channels, filters, groups } = geometry;
   const plan = fftConvolutionPlan("weightGradient", geometry, count, whole);
-  const tiled = { tiles: plan.tiles, step: plan.tile };
+  const map = { outer: "row", inner: "column" } as const;
   const xSpectra = emptySpectra(recorder, plan, plan.a);
-  forwardTransform(recorder, plan.aSize, {
-    ...tiled,
-    tensor: x,
-    size: g.input as unknown as Pair,
-    inner: channels,
-    first: first * channels,
-    origin: originOf("weightGradient", geometry, plan),
-    extent: plan.size,
-  }, imageSpectra(xSpectra, plan, plan.a, channels));
-  const dySpectra = emptySpectra(recorder, plan, plan.b);
-  forwardTransform(recorder, plan.bSize, {
-    ...tiled,
-    tensor: dy,
-    size: g.output as unknown as Pair,
-    inner: filters,
-    first: first * filters,
-    extent: plan.tile,
-  }, { ...imageSpectra(dySpectra, plan, plan.b, filters), conjugate: true });
-  const products = multiply(recorder, plan, xSpectra, dySpectra);
-  for (const spectra of [xSpectra, dySpectra]) recorder.release(spectra);
-  inverseTransform(
+  forwardTransform(
     recorder,
-    plan.cSize,
-    weightSpectra(products, plan, plan.c, geometry, false),
-    weightPlacement(dw, geometry, plan),
+    plan.aSize,
+    {
+      ...tilePlacement(x, plan, g.input, channels, first),
+      origin: originOf("weightGradient", geometry, plan),
+      extent: plan.size,
+    },
+    spectraIn(xSpectra, plan, plan.a, imageItems(channels, groups), map),
   );
-  recorder.release(products);
+  const dySpectra = emptySpectra(recorder, plan, plan.b);
+  forwardTransform(
+    recorder,
+    plan.bSize,
+    tilePlacement(dy, plan, g.output, filters, first),
+    {
+      ...spectraIn(dySpectra, plan, plan.b, imageItems(filters, groups), map),
+      conjugate: true,
+    },
+  );
+  invertProduct(
+    recorder,
+    plan,
+    xSpectra,
+    dySpectra,
+    weightItems(geometry),
+    weightPlacement(dw, geometry, plan),
+    [xSpectra, dySpectra],
+  );
 }
 
-function wholeOf(parts: readonly ImageRange[]): number {
+function imagesOf(parts: readonly ImageRange[]): number {
   return parts.reduce((sum, { count }) => sum + count, 0);
 }
 
-function emptySpectra(
-  recorder: Recorder,
-  { frequencies, groups }: FftConvolutionPlan,
-  matrix: ComplexMatrix,
-): Tensor {
-  return recorder.empty([frequencies * groups, storedSize(matrix)]);
-}
-
-/** The complex products of all frequencies and groups, as real ones. */
-function multiply(
-  recorder: Recorder,
-  plan: FftConvolutionPlan,
-  a: Tensor,
-  b: Tensor,
-): Tensor {
-  const { frequencies, groups, product: { m, k, n, transposeA } } = plan;
-  const batches = frequencies * groups;
-  return batchedMatmul(
-    recorder,
-    a.reshape(transposeA ? [batches, k, m] : [batches, m, k]),
-    b.reshape([batches, k, n]),
-    { transposeA },
-  );
-}
-
-/** The weights [filters · channels, kh, kw], their taps spread by the dilation. */
+/** The weights [filters · channels of a group, kh, kw], their taps spread by the dilation. */
 function weightPlacement(
   tensor: Tensor,
   geometry: ConvolutionGeometry,
@@ -224,68 +216,26 @@ function weightPlacement(
   };
 }
 
-/** Spectra of items [image and tile, plane]: a row for each image and tile, the planes of a group in its columns. */
-function imageSpectra(
+/** Tiles of the images from `first` on, beside one another. */
+function tilePlacement(
   tensor: Tensor,
-  { groups }: FftConvolutionPlan,
-  matrix: ComplexMatrix,
+  { tiles, tile }: FftConvolutionPlan,
+  size: readonly number[],
   planes: number,
-): SpectrumPlacement {
-  const { rowStep, ...steps } = stepsOf(matrix);
+  first: number,
+): ImagePlacement {
   return {
-    ...steps,
     tensor,
+    size: size as unknown as Pair,
     inner: planes,
-    innerGroup: planes / groups,
-    innerGroupStep: storedSize(matrix),
-    innerStep: 1,
-    outerStep: rowStep,
-    frequencyStep: groups * storedSize(matrix),
+    first: first * planes,
+    tiles,
+    step: tile,
+    extent: tile,
   };
 }
 
-/** Spectra of items [filter, channel of its group]: a row for each channel; turned, for each filter. */
-function weightSpectra(
-  tensor: Tensor,
-  { groups }: FftConvolutionPlan,
-  matrix: ComplexMatrix,
-  { channels, filters }: ConvolutionGeometry,
-  turned: boolean,
-): SpectrumPlacement {
-  const { rowStep, ...steps } = stepsOf(matrix);
-  return {
-    ...steps,
-    tensor,
-    inner: channels / groups,
-    innerStep: turned ? 1 : rowStep,
-    outerGroup: filters / groups,
-    outerGroupStep: storedSize(matrix),
-    outerStep: turned ? rowStep : 1,
-    frequencyStep: groups * storedSize(matrix),
-  };
-}
-
-/** Where the parts of a complex number lie in a matrix. */
-function stepsOf({ rows, columns, form }: ComplexMatrix) {
-  const [right, below] = [columns, rows * 2 * columns];
-  const full = (imaginaryStep: number, minusStep: number) => ({
-    rowStep: 2 * columns,
-    imaginaryStep,
-    second: { realStep: right + below, minusStep },
-  });
-  switch (form) {
-    case "stacked":
-      return { rowStep: columns, imaginaryStep: rows * columns };
-    case "beside":
-      return { rowStep: 2 * columns, imaginaryStep: right };
-    case "full":
-      return full(below, right);
-    case "turned":
-      return full(right, below);
-  }
-}
-
-/** The way by Fourier transforms: its cost hardly depends on the size of the filters. */
+/** The way by Fourier transforms: what it costs hardly depends on the size of the filters. */
 export const FFT_METHOD: ConvolutionMethod = {
   refusal,
   workspace: fftConvolutionWorkspace,

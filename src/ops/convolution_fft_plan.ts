@@ -9,7 +9,8 @@ import { paddedBytes } from "../gpu/memory.ts";
 import { sizeOf } from "../shape.ts";
 import { type ConvolutionPass, type MethodOptions, weightShapeOf } from "./convolution_method.ts";
 import { fftPasses, smoothLengths } from "./fft_plan.ts";
-import { type FftSize, fftWorkspace, halfOf, type Pair } from "./fft_transform.ts";
+import { type FftSize, halfOf, type Pair } from "./fft_layout.ts";
+import { fftWorkspace } from "./fft_transform.ts";
 import { chooseMatmul, type MatmulSize } from "./matmul_plan.ts";
 
 /** The tiles of a convolution. */
@@ -41,6 +42,8 @@ export interface ComplexMatrix {
 /** What a pass with a part of the batch consists of. */
 export interface FftConvolutionPlan extends FftTiling {
   readonly groups: number;
+  /** Whether the sum over the channels is so small that the inverse transform forms it as it reads. */
+  readonly fused: boolean;
   /** The size of the real product for one frequency and group. */
   readonly product: MatmulSize;
   readonly a: ComplexMatrix;
@@ -56,9 +59,18 @@ export interface FftConvolutionPlan extends FftTiling {
 const SPECTRA_BYTES = 2 ** 27;
 /** Longest transform for tiles, in spans of the filter; beyond it a tile gains nothing. */
 const LONGEST_IN_SPANS = 8;
-/** Nanoseconds that a pass takes for a complex number, and a product for a multiply-add, on lavapipe; only the ratio matters. */
-const PASS_TIME = 8;
-const PRODUCT_TIME = 0.2;
+/**
+ * Nanoseconds on lavapipe, of which only the ratios matter: of a pass for a complex number; of a complex product in a matrix, and
+ * in the inverse transform, where each of its factors is loaded for it alone.
+ */
+const PASS_TIME = 4.5;
+const PRODUCT_TIME = 0.5;
+const FUSED_PRODUCT_TIME = 3;
+/** Filters (channels · filters of a group) up to which the inverse transform forms the products: a matrix would be mostly edge. */
+const FUSED_FILTERS = 32;
+/** The same for the gradient to the weights, whose sum is over images and tiles: results of a group, and terms of a sum. */
+const FUSED_RESULTS = 4;
+const FUSED_TERMS = 1024;
 
 const known = new WeakMap<ConvolutionGeometry, Map<string, FftTiling>>();
 
@@ -116,25 +128,44 @@ function tilingOf(size: Pair, span: Pair, outputs: Pair): FftTiling {
   };
 }
 
-/** Infinite if the spectra of the filters would take too much memory, and a smaller tile can be had. */
+/** Infinite if the spectra of the filters would take too much memory. */
 function estimatedTime(
   pass: ConvolutionPass,
-  { channels, filters, groups }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
   images: number,
   { size, span, tile, tiles, frequencies }: FftTiling,
 ): number {
+  const { channels, filters, groups } = geometry;
   const [height, width] = size;
   const planes = channels / groups * filters;
   if (8 * planes * frequencies > SPECTRA_BYTES) return Infinity;
-  const traffic = (rows: number) =>
+  const passes = (rows: number) =>
     Math.ceil(Math.min(rows, height) / 2) * width * fftPasses(width).length +
     frequencies * fftPasses(height).length;
   const items = images * tiles[0] * tiles[1];
   const transforms = pass === "weightGradient"
-    ? items * channels * traffic(height) + items * filters * traffic(tile[0]) +
-      planes * traffic(span[0])
-    : items * (channels + filters) * traffic(height) + planes * traffic(span[0]);
-  return PASS_TIME * transforms + PRODUCT_TIME * 4 * frequencies * items * planes;
+    ? items * (channels * passes(height) + filters * passes(tile[0])) + planes * passes(span[0])
+    : items * (channels + filters) * passes(height) + planes * passes(span[0]);
+  const { m, k, n } = complexProduct(pass, geometry, items);
+  const product = isFused(pass, m, k, n) ? FUSED_PRODUCT_TIME : PRODUCT_TIME;
+  return PASS_TIME * transforms + product * frequencies * items * planes;
+}
+
+/** The size of the product for one frequency and group; `items` are images times tiles. */
+function complexProduct(
+  pass: ConvolutionPass,
+  { channels, filters, groups }: ConvolutionGeometry,
+  items: number,
+): { m: number; k: number; n: number } {
+  const [c, f] = [channels / groups, filters / groups];
+  switch (pass) {
+    case "forward":
+      return { m: items, k: c, n: f };
+    case "inputGradient":
+      return { m: items, k: f, n: c };
+    case "weightGradient":
+      return { m: c, k: items, n: f };
+  }
 }
 
 /** The plan of a pass for `count` images at once, of a batch of `whole`. */
@@ -147,26 +178,25 @@ export function fftConvolutionPlan(
   const tiling = fftTiling(pass, geometry, whole);
   const { size, span, tile, tiles } = tiling;
   const { groups } = geometry;
-  const channels = geometry.channels / groups;
-  const filters = geometry.filters / groups;
   const items = count * tiles[0] * tiles[1];
   const gradient = pass === "weightGradient";
-  const [m, k, n] = gradient
-    ? [channels, items, filters]
-    : pass === "forward"
-    ? [items, channels, filters]
-    : [items, filters, channels];
+  const { m, k, n } = complexProduct(pass, geometry, items);
   // One factor is stored twice: the one with fewer elements. All parts of a batch agree, since they share the filters.
   const doubleA = (gradient ? m : whole * tiles[0] * tiles[1]) <= n;
   const product = doubleA
     ? { m: 2 * m, k: 2 * k, n, transposeA: gradient, transposeB: false }
     : { m, k: 2 * k, n: 2 * n, transposeA: gradient, transposeB: false };
+  const fused = isFused(pass, m, k, n);
   const a: ComplexMatrix = {
     rows: gradient ? k : m,
     columns: gradient ? m : k,
-    form: gradient ? (doubleA ? "turned" : "stacked") : (doubleA ? "full" : "beside"),
+    form: fused
+      ? "stacked"
+      : gradient
+      ? (doubleA ? "turned" : "stacked")
+      : (doubleA ? "full" : "beside"),
   };
-  const b: ComplexMatrix = { rows: k, columns: n, form: doubleA ? "stacked" : "turned" };
+  const b: ComplexMatrix = { rows: k, columns: n, form: fused || doubleA ? "stacked" : "turned" };
   const c: ComplexMatrix = { rows: m, columns: n, form: doubleA ? "stacked" : "beside" };
   const [height, width] = size;
   const aPlanes = pass === "inputGradient" ? geometry.filters : geometry.channels;
@@ -175,11 +205,12 @@ export function fftConvolutionPlan(
   const aHeight = pass === "inputGradient" ? g.output[0]! : g.input[0]!;
   // Rows beyond the image are 0 in every tile.
   const aRows = Math.min(height, Math.max(1, aHeight - originOf(pass, geometry, tiling)[0]));
-  const weights = filters * geometry.channels;
+  const weights = geometry.filters * geometry.channels / groups;
   const sizeOfTransform = (count: number, rows: number) => ({ height, width, items: count, rows });
   return {
     ...tiling,
     groups,
+    fused,
     product,
     a,
     b,
@@ -190,6 +221,13 @@ export function fftConvolutionPlan(
       : sizeOfTransform(weights, span[0]),
     cSize: gradient ? sizeOfTransform(weights, span[0]) : sizeOfTransform(items * cPlanes, tile[0]),
   };
+}
+
+/** Whether the inverse transform forms the products as it reads them, given the size of the complex product. */
+function isFused(pass: ConvolutionPass, m: number, k: number, n: number): boolean {
+  return pass === "weightGradient"
+    ? m * n <= FUSED_RESULTS && k <= FUSED_TERMS
+    : k * n <= FUSED_FILTERS;
 }
 
 /** The place in the first factor's image of the first position of the first tile. */
@@ -223,16 +261,17 @@ export function fftConvolutionWorkspace(
     number,
   ];
   const { parts } = chooseMatmul({ software }, plan.product, batches);
-  const product = [a, b, c, ...(parts > 1 ? [parts * c] : [])];
+  const product = plan.fused ? [] : [a, b, c, ...(parts > 1 ? [parts * c] : [])];
   const inA = fftWorkspace(plan.aSize, false);
   const inB = fftWorkspace(plan.bSize, false);
-  const inC = fftWorkspace(plan.cSize, true);
+  const factors = plan.fused ? [a, b] : pass === "weightGradient" ? [c] : [b, c];
+  const inC = fftWorkspace(plan.cSize, true).map((list) => [...factors, ...list]);
   if (pass !== "weightGradient") {
     return largest([
       ...inB.map((list) => [b, ...list]),
       ...inA.map((list) => [a, b, ...list]),
       product,
-      ...inC.map((list) => [b, c, ...list]),
+      ...inC,
     ]);
   }
   // Gradients of earlier parts of the batch, and of the part in hand.
@@ -243,7 +282,7 @@ export function fftConvolutionWorkspace(
       ...inA.map((list) => [a, ...list]),
       ...inB.map((list) => [a, b, ...list]),
       product,
-      ...inC.map((list) => [c, ...list]),
+      ...inC,
     ].map((list) => [...list, ...kept]),
     ...(kept.length > 0 ? [[...kept, weights]] : []),
   ]);

@@ -9,14 +9,9 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
+import { halfOf, type ImagePlacement, type SpectrumPlacement } from "./fft_layout.ts";
 import { fftPasses, LARGEST_PRIME, LONGEST_LINE } from "./fft_plan.ts";
-import {
-  forwardTransform,
-  halfOf,
-  type ImagePlacement,
-  inverseTransform,
-  type SpectrumPlacement,
-} from "./fft_transform.ts";
+import { forwardTransform, inverseTransform } from "./fft_transform.ts";
 import { expectShape } from "./launch.ts";
 
 /** Options of {@linkcode fft2d}. */

@@ -71,14 +71,18 @@ function fewestRadices(length: number, most: number = LARGEST_RADIX): number[] {
   return best ?? [];
 }
 
-/** All lengths with the prime factors 2, 3 and 5, from `least` to the first that is `most` or more. */
+/** All lengths with the prime factors 2, 3 and 5, from `least` to the first that is `most` or more, in their order. */
 export function smoothLengths(least: number, most: number): number[] {
   const lengths: number[] = [];
-  for (let length = Math.max(1, least);; length++) {
-    if (factorize(length).smooth !== length) continue;
-    lengths.push(length);
-    if (length >= most) return lengths;
+  const limit = 2 * Math.max(least, most, 1); // a power of 2 lies below it
+  for (let fives = 1; fives <= limit; fives *= 5) {
+    for (let threes = fives; threes <= limit; threes *= 3) {
+      for (let length = threes; length <= limit; length *= 2) lengths.push(length);
+    }
   }
+  lengths.sort((a, b) => a - b);
+  const last = lengths.find((length) => length >= Math.max(least, most))!;
+  return lengths.filter((length) => length >= least && length <= last);
 }
 
 /** Relative errors of the butterflies that are written out, in units of 2⁻²⁴; see `fft_butterflies.wgsl`. */
@@ -90,11 +94,12 @@ const CONSTANT_ERROR = 1 + Math.sqrt(5);
 /**
  * The error of a transform of two dimensions, in the L2 norm of all its numbers and relative to that of the result.
  *
- * Every pass is a unitary map times a number, so relative errors add up: Σ over the passes, with one addition more where rows
- * that went in pairs come apart. Growth beyond the first order is below a thousandth for errors below 2⁻¹⁰.
+ * Every pass is a unitary map times a number, so relative errors add up: Σ over the passes, one addition more where rows that went
+ * in pairs come apart, and two roundings for the factor of the inverse. What lies beyond the first order is below a thousandth of
+ * it as long as the error is below 2⁻¹⁰.
  */
 export function fftError(height: number, width: number): number {
-  let units = 1;
+  let units = 3;
   for (const length of [height, width]) {
     fftPasses(length).forEach(({ radix, factors }, i) => {
       if (factors === undefined) {
