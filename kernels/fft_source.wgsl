@@ -7,6 +7,11 @@
 //             pass of its own; terms · radix ≤ 60,000 is up to the host
 //   merged    (rows, inverse) a pair of rows, out of the columns of the half spectrum: one rounding more
 
+// A NaN in both parts, so that it reaches both parts of whatever it is added to.
+fn spread_nan(z: vec2f) -> vec2f {
+  return vec2f(select(z.x, z.y, is_nan(z.y)), select(z.y, z.x, is_nan(z.x)));
+}
+
 fn load(line: u32, position: u32, item: u32) -> vec2f {
 //# if SOURCE == complex
   return source[index_of(line, position, item)];
@@ -19,7 +24,8 @@ fn load(line: u32, position: u32, item: u32) -> vec2f {
   let plane = plane_of(item) + u32(max(column, 0));
   let real = source[plane + u32(max(even, 0)) * u.size_w];
   let imaginary = source[plane + u32(max(odd, 0)) * u.size_w];
-  return vec2f(select(0.0, real, even >= 0 && column >= 0), select(0.0, imaginary, odd >= 0 && column >= 0));
+  let inside = column >= 0;
+  return spread_nan(vec2f(select(0.0, real, inside && even >= 0), select(0.0, imaginary, inside && odd >= 0)));
 //# end
 //# if SOURCE == pairs
   // With the transform Z of rows a + ib: A[v] = (Z[v] + Z*[-v]) / 2, B[v] = (Z[v] - Z*[-v]) / 2i.
@@ -42,17 +48,17 @@ fn load(line: u32, position: u32, item: u32) -> vec2f {
   var a = source[(row * u.half + column) * u.items + item];
   var b = source[(select(0u, row + 1u, paired) * u.half + column) * u.items + item];
   b = select(vec2f(0.0), b, paired);
-  // What is its own mirror image is real; a NaN of its imaginary part stays.
+  // What is its own mirror image is real.
   if (column == 0u || 2u * column == u.length) {
-    a.y = select(0.0, a.y, is_nan(a.y));
-    b.y = select(0.0, b.y, is_nan(b.y));
+    a.y = 0.0;
+    b.y = 0.0;
   }
   let conjugate = select(1.0, -1.0, mirrored);
   return vec2f(a.x - conjugate * b.y, conjugate * a.y + b.x);
 //# end
 //# if SOURCE == spectrum
   let at = spectrum_a(line, position, item);
-  return vec2f(source[at], source[at + u.imaginary_step_a]);
+  return spread_nan(vec2f(source[at], source[at + u.imaginary_step_a]));
 //# end
 //# if SOURCE == product
   var at_a = spectrum_a(line, position, item);

@@ -13,6 +13,7 @@ import type { Row } from "./case.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
+import { FFT_ROWS } from "./cases_fft.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { BATCHED_MATMUL_ROWS } from "./cases_matmul_batched.ts";
@@ -33,6 +34,7 @@ export const ROWS: readonly Row[] = [
   ...BATCHED_MATMUL_ROWS,
   ...DENSE_ROWS,
   ...CONVOLUTION_ROWS,
+  ...FFT_ROWS,
 ];
 
 /** The row of a name. */

@@ -98,8 +98,8 @@ export function filter2d(
   const factors = factorsOf(oriented, separable);
   if (image.size === 0) return recorder.empty(image.shape);
   if (factors !== undefined) {
-    const halfway = filterLine(recorder, image, factors.column, width);
-    const result = filterLine(recorder, halfway, factors.row, 1);
+    const halfway = filterLine(recorder, image, factors.column, -2);
+    const result = filterLine(recorder, halfway, factors.row, -1);
     recorder.release(halfway);
     return result;
   }
@@ -110,14 +110,15 @@ export function filter2d(
   return result.reshape(image.shape);
 }
 
-/** Filters along the axis whose elements lie `inner` apart. */
+/** Filters along one of the last two axes. */
 function filterLine(
   recorder: Recorder,
   x: Tensor,
   values: readonly number[],
-  inner: number,
+  axis: -1 | -2,
 ): Tensor {
-  const length = inner === 1 ? x.shape.at(-1)! : x.shape.at(-2)!;
+  const length = x.shape.at(axis)!;
+  const inner = axis === -1 ? 1 : x.shape.at(-1)!;
   const taps = constants(recorder, values, [values.length]);
   const y = recorder.empty(x.shape);
   const blocks = Math.ceil(length / 8);
