@@ -30,6 +30,15 @@ export type {
   PoolOptions,
 } from "./src/window_options.ts";
 export { permute, Random, threefry } from "./src/random.ts";
+export { gaussianKernel, sobelKernel } from "./src/filter_kernels.ts";
+export {
+  type MatrixRows,
+  separability,
+  separate,
+  type SeparatedKernel,
+  type SingularValues,
+  singularValues,
+} from "./src/singular_values.ts";
 
 export type { CompiledKernel } from "./src/gpu/compile.ts";
 export type { AdapterInfo, Copyable, Device, DeviceOptions } from "./src/gpu/device.ts";
@@ -82,6 +91,8 @@ export {
   type ConvolutionPlan,
 } from "./src/ops/convolution_plan.ts";
 export * from "./src/ops/elementwise.ts";
+export { fft2d, type Fft2dOptions, ifft2d, type InverseFft2dOptions } from "./src/ops/fft.ts";
+export { filter2d, type Filter2dOptions } from "./src/ops/filter2d.ts";
 export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
 export * from "./src/ops/local_response_norm.ts";
 export * from "./src/ops/losses.ts";

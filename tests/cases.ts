@@ -14,6 +14,7 @@ import { BATCH_NORM_ROWS } from "./cases_batch_norm.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
+import { FFT_ROWS } from "./cases_fft.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { BATCHED_MATMUL_ROWS } from "./cases_matmul_batched.ts";
@@ -37,6 +38,7 @@ export const ROWS: readonly Row[] = [
   ...CONVOLUTION_ROWS,
   ...NORMALIZATION_ROWS,
   ...BATCH_NORM_ROWS,
+  ...FFT_ROWS,
 ];
 
 /** The row of a name. */

@@ -12,6 +12,7 @@ import { checkNumber, checkOneOf } from "../options.ts";
 import { DIRECT_METHOD } from "./convolution_direct.ts";
 import { GEMM_METHOD } from "./convolution_gemm.ts";
 import { IM2COL_METHOD } from "./convolution_im2col.ts";
+import { FFT_METHOD } from "./convolution_fft.ts";
 import type {
   ConvolutionMethod,
   ConvolutionPass,
@@ -25,13 +26,15 @@ import type {
  * - "direct": outputs in registers, each input loaded once for all taps of a row; the least memory
  * - "gemm": an implicit matrix product, on a copy of the images with the channels last
  * - "im2col": a matrix product with the windows written down as columns, for comparison; about k² times the input in memory
+ * - "fft": by Fourier transforms of tiles, with stride 1 in one or two dimensions
  */
-export type ConvolutionMethodName = "direct" | "gemm" | "im2col";
+export type ConvolutionMethodName = "direct" | "gemm" | "im2col" | "fft";
 
 const METHODS: Readonly<Record<ConvolutionMethodName, ConvolutionMethod>> = {
   direct: DIRECT_METHOD,
   gemm: GEMM_METHOD,
   im2col: IM2COL_METHOD,
+  fft: FFT_METHOD,
 };
 
 /** How a convolution is computed; "auto" takes what suits its shape best. */
@@ -147,9 +150,16 @@ function attemptMethod(
   if (refusal !== undefined) return refusal;
   const binding = device.raw.limits.maxStorageBufferBindingSize;
   const bytesOf = (count: number) => {
-    const tensors = method.workspace(pass, geometry, count, options, images);
-    const total = tensors.reduce((sum, bytes) => sum + paddedBytes(bytes), 0);
-    return { total, fits: total <= limit && tensors.every((bytes) => bytes <= binding) };
+    // The last part may be smaller, and its sums be split into more partial sums.
+    const needs = [count, images % count || count].map((part) => {
+      const tensors = method.workspace(pass, geometry, part, options, images);
+      const total = tensors.reduce((sum, bytes) => sum + paddedBytes(bytes), 0);
+      return { total, fits: total <= limit && tensors.every((bytes) => bytes <= binding) };
+    });
+    return {
+      total: Math.max(...needs.map(({ total }) => total)),
+      fits: needs.every(({ fits }) => fits),
+    };
   };
   // As few parts as can be, all of about the same size.
   for (let count = Math.max(1, images);;) {
