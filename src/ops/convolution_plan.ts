@@ -17,6 +17,7 @@ import type {
   ConvolutionTask,
   MethodOptions,
 } from "./convolution_method.ts";
+import { WINOGRAD_METHOD } from "./convolution_winograd.ts";
 
 /**
  * A method of convolution.
@@ -24,11 +25,12 @@ import type {
  * - "direct": outputs in registers, each input loaded once for all taps of a row; the least memory
  * - "gemm": an implicit matrix product, on a copy of the images with the channels last
  */
-export type ConvolutionMethodName = "direct" | "gemm";
+export type ConvolutionMethodName = "direct" | "gemm" | "winograd";
 
 const METHODS: Readonly<Record<ConvolutionMethodName, ConvolutionMethod>> = {
   direct: DIRECT_METHOD,
   gemm: GEMM_METHOD,
+  winograd: WINOGRAD_METHOD,
 };
 
 /** How a convolution is computed; "auto" takes what suits its shape best. */

@@ -1,0 +1,69 @@
+// The transforms of Winograd's F(m × m, 3 × 3) along one dimension, m = TILE (2 or 4), SIDE = m + 2: m outputs of a filter with
+// three taps from SIDE products, y = Aᵀ · ((G · g) ∘ (Bᵀ · d)). Along both dimensions, rows first, then columns.
+// Functions only; a kernel of the convolution follows this text.
+//
+// Roundings along the longest path: of G 2 (TILE 2) or 4, the rounded constant 1/6 counted; of Bᵀ 1 or 3; of Aᵀ 2 or 3.
+// Products with powers of two are exact.
+// Source: A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), section 4.1; TILE 4 takes the points
+// 0, ±1, ±2 and ∞.
+
+alias Side = array<f32, ${SIDE}>;
+alias Tile = array<f32, ${TILE}>;
+
+// G · g
+fn transform_filter(g: array<f32, 3>) -> Side {
+//# if TILE == 2
+  let ends = g[0] + g[2];
+  return Side(g[0], 0.5 * (ends + g[1]), 0.5 * (ends - g[1]), g[2]);
+//# else
+  let ends = g[0] + g[2];
+  let far = 0.25 * g[0] + g[2];
+  let sixth = 1.0 / 6.0;
+  return Side(
+    0.25 * g[0],
+    -sixth * (ends + g[1]),
+    -sixth * (ends - g[1]),
+    sixth * (far + 0.5 * g[1]),
+    sixth * (far - 0.5 * g[1]),
+    g[2],
+  );
+//# end
+}
+
+// Bᵀ · d
+fn transform_input(d: Side) -> Side {
+//# if TILE == 2
+  return Side(d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]);
+//# else
+  let even = d[4] - 4.0 * d[2];
+  let odd = d[3] - 4.0 * d[1];
+  let far_even = d[4] - d[2];
+  let far_odd = 2.0 * (d[3] - d[1]);
+  return Side(
+    4.0 * d[0] - 5.0 * d[2] + d[4],
+    even + odd,
+    even - odd,
+    far_even + far_odd,
+    far_even - far_odd,
+    4.0 * d[1] - 5.0 * d[3] + d[5],
+  );
+//# end
+}
+
+// Aᵀ · m
+fn transform_output(m: Side) -> Tile {
+//# if TILE == 2
+  return Tile(m[0] + m[1] + m[2], m[1] - m[2] - m[3]);
+//# else
+  let near_sum = m[1] + m[2];
+  let near_difference = m[1] - m[2];
+  let far_sum = m[3] + m[4];
+  let far_difference = m[3] - m[4];
+  return Tile(
+    m[0] + near_sum + far_sum,
+    near_difference + 2.0 * far_difference,
+    near_sum + 4.0 * far_sum,
+    near_difference + 8.0 * far_difference + m[5],
+  );
+//# end
+}
