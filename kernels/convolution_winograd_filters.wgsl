@@ -44,10 +44,10 @@ fn main(
   let g_${r}_${c} = select(0.0, weight[begin + ${r*3+c}u], exists);
 //# end
 //# end
-  let row_${r} = transform_filter(array<f32, 3>(g_${r}_0, g_${r}_1, g_${r}_2));
+  let row_${r} = transform_filter(Taps(g_${r}_0, g_${r}_1, g_${r}_2));
 //# end
 //# for c in 0..SIDE
-  let column_${c} = transform_filter(array<f32, 3>(row_0[${c}], row_1[${c}], row_2[${c}]));
+  let column_${c} = transform_filter(Taps(row_0[${c}], row_1[${c}], row_2[${c}]));
 //# for r in 0..SIDE
   transformed[${r*SIDE+c}u * u.length + i] = column_${c}[${r}];
 //# end

@@ -1,17 +1,18 @@
 // The transforms of Winograd's F(m × m, 3 × 3) along one dimension, m = TILE (2 or 4), SIDE = m + 2: m outputs of a filter with
 // three taps from SIDE products, y = Aᵀ · ((G · g) ∘ (Bᵀ · d)). Along both dimensions, rows first, then columns.
-// Functions only; a kernel of the convolution follows this text.
+// Functions only, of numbers or of vec4s of them (the parameter VALUE); a kernel of the convolution follows this text.
 //
 // Roundings along the longest path: of G 2 (TILE 2) or 4, the rounded constant 1/6 counted; of Bᵀ 1 or 3; of Aᵀ 2 or 3.
 // Products with powers of two are exact.
 // Source: A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), section 4.1; TILE 4 takes the points
 // 0, ±1, ±2 and ∞.
 
-alias Side = array<f32, ${SIDE}>;
-alias Tile = array<f32, ${TILE}>;
+alias Taps = array<${VALUE}, 3>;
+alias Side = array<${VALUE}, ${SIDE}>;
+alias Tile = array<${VALUE}, ${TILE}>;
 
 // G · g
-fn transform_filter(g: array<f32, 3>) -> Side {
+fn transform_filter(g: Taps) -> Side {
 //# if TILE == 2
   let ends = g[0] + g[2];
   return Side(g[0], 0.5 * (ends + g[1]), 0.5 * (ends - g[1]), g[2]);

@@ -160,7 +160,7 @@ function transformFilters(
   const length = groups * summed * rows;
   recorder.dispatch({
     label: `${what} winograd filters ${formatShape(weight.shape)}`,
-    kernel: FILTERS.variant({ TILE: tile, SIDE: side, TRANSPOSE: transposed }),
+    kernel: FILTERS.variant({ VALUE: "f32", TILE: tile, SIDE: side, TRANSPOSE: transposed }),
     tensors: { weight, transformed },
     uniforms: { length, padded: rows, rows: produced, summed },
     workgroups: workgroupsFor(length),
@@ -179,25 +179,32 @@ function transformInputs(
 ): Tensor {
   const transformed = recorder.empty([batches, summed, columns]);
   const channels = groups * summed;
-  const length = channels * tiles;
+  const quads = columns / 4;
+  const adjacent = tilesW % 4 === 0;
   recorder.dispatch({
     label: `${what} winograd inputs ${formatShape(x.shape)}`,
-    kernel: INPUTS.variant({ TILE: tile, SIDE: side }),
+    kernel: INPUTS.variant({
+      VALUE: "vec4f",
+      TILE: tile,
+      SIDE: side,
+      ADJACENT: adjacent,
+      TILES_LOADED: adjacent ? 1 : 4,
+      SPAN: adjacent ? 3 * tile + side : side,
+    }),
     tensors: { x, transformed },
     uniforms: {
-      length,
-      first,
+      quads,
       channels,
+      first,
       in_h: h.input,
       in_w: w.input,
       tiles,
       tiles_h: tilesH,
       tiles_w: tilesW,
-      padded: columns,
       pad_h: h.pad,
       pad_w: w.pad,
     },
-    workgroups: workgroupsFor(length),
+    workgroups: workgroupsFor(channels * quads),
   });
   return transformed;
 }
@@ -214,10 +221,11 @@ function transformOutputs(
   y: Tensor,
 ): void {
   const filters = groups * produced;
-  const length = filters * tiles;
+  const quads = columns / 4;
   recorder.dispatch({
     label: `${what} winograd outputs ${formatShape(y.shape)}`,
     kernel: OUTPUTS.variant({
+      VALUE: "vec4f",
       TILE: tile,
       SIDE: side,
       BIAS: bias !== undefined,
@@ -225,20 +233,19 @@ function transformOutputs(
     }),
     tensors: { products, y, ...(bias === undefined ? {} : { bias }) },
     uniforms: {
-      length,
-      first,
+      quads,
       filters,
       group_filters: produced,
       rows,
       groups,
+      first,
       out_h: h.output,
       out_w: w.output,
       tiles,
       tiles_h: tilesH,
       tiles_w: tilesW,
-      padded: columns,
     },
-    workgroups: workgroupsFor(length),
+    workgroups: workgroupsFor(filters * quads),
   });
 }
 
