@@ -39,7 +39,7 @@ function draw(random: Random): DrawnConvolution {
   for (;;) {
     const side = () => pick(random, [1, 2, 3, 4, 5, 7, 8, 9, 13]);
     const groups = pick(random, [1, 1, 2, 3]);
-    const channels = pick(random, [1, 2, 3, 5, 8]);
+    const channels = pick(random, [1, 2, 3, 5, 8, 21]);
     const filters = pick(random, [1, 2, 4, 5, 7, 9, 17]);
     const edges = () => [pick(random, [0, 0, 1, 2, 3]), pick(random, [0, 1, 2, 4])] as const;
     const drawn = completed({

@@ -187,6 +187,36 @@ const MATMUL: readonly Fault[] = [
   fault(BLOCK, "lanes transposed", "lane % 8u", "lane / 8u"),
 ];
 
+const TILES_OF_2 = "convolution winograd, tiles of 2";
+const TILES_OF_4 = "convolution winograd, tiles of 4";
+const TILES_OF_2_BACK = `${TILES_OF_2} input gradient`;
+
+const WINOGRAD: readonly Fault[] = [
+  fault(TILES_OF_2, "filter: wrong sign", "0.5 * (ends - g[1])", "0.5 * (ends + g[1])"),
+  fault(TILES_OF_2, "input: missing subtraction", "d[0] - d[2]", "d[0]"),
+  fault(TILES_OF_2, "output: wrong sign", "m[1] - m[2] - m[3]", "m[1] - m[2] + m[3]"),
+  fault(TILES_OF_4, "filter: a coefficient off by a 40,000th", "1.0 / 6.0", "1.0 / 5.99985"),
+  fault(TILES_OF_4, "input: 4 for 5", "5.0 * d[2]", "4.0 * d[2]"),
+  fault(TILES_OF_4, "output: 4 for 8", "8.0 * far_difference", "4.0 * far_difference"),
+  fault(TILES_OF_2, "positions transposed", "transformed[1u * plane", "transformed[4u * plane"),
+  fault(TILES_OF_2, "outside not zero", /exists_0_0 && inside_0_0/, "exists_0_0"),
+  fault(TILES_OF_2, "inside one too far", "u32(top_0 + 3) < u.in_h", "u32(top_0 + 3) <= u.in_h"),
+  fault(TILES_OF_2, "padding of the other axis", "* 2u) - u.pad_h", "* 2u) - u.pad_w"),
+  fault(TILES_OF_2, "part of the batch not offset", "(u.first + image_0)", "(image_0)"),
+  fault(TILES_OF_2, "group ignored", "let row = group * u.rows", "let row = 0u"),
+  fault(TILES_OF_2, "rows beyond the edge written", "top + 1u < u.out_h", "top < u.out_h"),
+  fault(TILES_OF_2, "columns beyond the edge written", "left + 1u < u.out_w", "left < u.out_w"),
+  fault(TILES_OF_2, "bias of another filter", "bias[filter_index]", "bias[0]"),
+  fault(TILES_OF_2, "tiles filled up are written", "tile < u.tiles && ", ""),
+  fault(TILES_OF_2_BACK, "filters not turned", "begin + 8u - 1u", "begin + 1u"),
+  fault(
+    TILES_OF_2_BACK,
+    "filters and channels not exchanged",
+    "* u.rows + row) * 9u",
+    "+ row) * 9u",
+  ),
+];
+
 /** All faults. */
 export const FAULTS: readonly Fault[] = [
   ...ELEMENTWISE,
@@ -196,4 +226,5 @@ export const FAULTS: readonly Fault[] = [
   ...RANDOM,
   ...UPDATES,
   ...MATMUL,
+  ...WINOGRAD,
 ];

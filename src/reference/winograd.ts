@@ -179,6 +179,10 @@ function inTiles(
     });
   const taps = (f: number, c: number): Matrix =>
     square(3, (i, j) => weight.data[(f * groupChannels + c) * 9 + 3 * i + j]!);
+  const transformed = Array.from(
+    { length: filters },
+    (_, f) => Array.from({ length: groupChannels }, (_, c) => onBothSides(filter, taps(f, c))),
+  );
   for (let image = 0; image < n; image++) {
     for (let top = 0; top < outHeight; top += tile) {
       for (let left = 0; left < outWidth; left += tile) {
@@ -190,7 +194,7 @@ function inTiles(
           const first = Math.floor(f * groups / filters) * groupChannels;
           const products = square(side, () => 0).map((row) => [...row]);
           for (let c = 0; c < groupChannels; c++) {
-            const g = onBothSides(filter, taps(f, c));
+            const g = transformed[f]![c]!;
             inputs[first + c]!.forEach((row, i) =>
               row.forEach((v, j) => products[i]![j]! += g[i]![j]! * v)
             );
