@@ -1,12 +1,27 @@
-// Inputs of a Winograd convolution: V[position] = (Bᵀ · d · B)[position], for every channel and every tile d of SIDE × SIDE inputs.
+// Inputs of a Winograd convolution, V[position] = (Bᵀ · d · B)[position], for every channel and every tile d of SIDE × SIDE inputs;
+// or if GRADIENT, (E · d · Eᵀ)[position] for every tile d of TILE × TILE elements of dy.
 //
 // x (images, channels, in_h, in_w) f32 → transformed (SIDE², channels, quads · 4) f32; tiles of the images from `first` on are numbered
-// in the order (image, row, column), filled up to a multiple of 4 with copies of the last.
+// in the order (image, row, column), filled up with zeros to a multiple of 4.
 // Tile (row, column) begins at input (TILE · row - pad_h, TILE · column - pad_w); inputs outside are 0: positions are clamped,
 // values selected.
 // One invocation of 64 for each channel and four tiles, flat workgroup index, tiles fastest. No loop.
 // ADJACENT: tiles_w is a multiple of 4, so the four are neighbours in a row, and what they share of it is loaded once.
-// Error of an element: 2 · (roundings of Bᵀ) · 2⁻²⁴ · (|Bᵀ| · |d| · |B|).
+// Error of an element: 2 · (roundings of Bᵀ or E) · 2⁻²⁴ · (|Bᵀ| · |d| · |B|).
+
+//# if GRADIENT
+alias Loaded = Tile;
+
+fn transform(dy: Tile) -> Side {
+  return transform_gradient(dy);
+}
+//# else
+alias Loaded = Side;
+
+fn transform(d: Side) -> Side {
+  return transform_input(d);
+}
+//# end
 
 struct Uniforms {
   quads: u32, // fours of tiles of all images
@@ -35,6 +50,7 @@ fn main(
   }
   let quad = i % u.quads;
 //# for s in 0..TILES_LOADED
+  let real_${s} = 4u * quad + ${s}u < u.tiles;
   let tile_${s} = min(4u * quad + ${s}u, u.tiles - 1u);
   let row_of_tiles_${s} = tile_${s} / u.tiles_w;
   let left_${s} = i32((tile_${s} - row_of_tiles_${s} * u.tiles_w) * ${TILE}u) - u.pad_w;
@@ -46,16 +62,16 @@ fn main(
   let at_${s}_${c} = u32(clamp(left_${s} + ${c}, 0, i32(u.in_w) - 1));
 //# end
 //# end
-//# for r in 0..SIDE
+//# for r in 0..LOADED
 //# for s in 0..TILES_LOADED
-  let exists_${s}_${r} = u32(top_${s} + ${r}) < u.in_h;
+  let exists_${s}_${r} = u32(top_${s} + ${r}) < u.in_h && real_${s};
   let begin_${s}_${r} = begin_${s} + u32(clamp(top_${s} + ${r}, 0, i32(u.in_h) - 1)) * u.in_w;
 //# for c in 0..SPAN
   let x_${s}_${r}_${c} = select(0.0, x[begin_${s}_${r} + at_${s}_${c}], exists_${s}_${r} && inside_${s}_${c});
 //# end
 //# end
-  let row_${r} = transform_input(Side(
-//# for c in 0..SIDE
+  let row_${r} = transform(Loaded(
+//# for c in 0..LOADED
 //# if ADJACENT
     vec4f(x_0_${r}_${c}, x_0_${r}_${c+TILE}, x_0_${r}_${c+2*TILE}, x_0_${r}_${c+3*TILE}),
 //# else
@@ -66,8 +82,8 @@ fn main(
 //# end
   let plane = u.channels * u.quads;
 //# for c in 0..SIDE
-  let column_${c} = transform_input(Side(
-//# for r in 0..SIDE
+  let column_${c} = transform(Loaded(
+//# for r in 0..LOADED
     row_${r}[${c}],
 //# end
   ));

@@ -1,9 +1,10 @@
 // The transforms of Winograd's F(m × m, 3 × 3) along one dimension, m = TILE (2 or 4), SIDE = m + 2: m outputs of a filter with
 // three taps from SIDE products, y = Aᵀ · ((G · g) ∘ (Bᵀ · d)). Along both dimensions, rows first, then columns.
+// And of F(3 × 3, m × m), the gradient to the filter from the same inputs, dg = Cᵀ · ((E · dy) ∘ (Bᵀ · d)).
 // Functions only, of numbers or of vec4s of them (the parameter VALUE); a kernel of the convolution follows this text.
 //
-// Roundings along the longest path: of G 2 (TILE 2) or 4, the rounded constant 1/6 counted; of Bᵀ 1 or 3; of Aᵀ 2 or 3.
-// Products with powers of two are exact.
+// Roundings along the longest path: of G 2 (TILE 2) or 4, the rounded constant 1/6 counted; of Bᵀ 1 or 3; of Aᵀ 2 or 3;
+// of E 1 or 4; of Cᵀ 2 or 3. Products with powers of two are exact.
 // Source: A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), section 4.1; TILE 4 takes the points
 // 0, ±1, ±2 and ∞.
 
@@ -66,5 +67,38 @@ fn transform_output(m: Side) -> Tile {
     near_sum + 4.0 * far_sum,
     near_difference + 8.0 * far_difference + m[5],
   );
+//# end
+}
+
+// E · dy
+fn transform_gradient(dy: Tile) -> Side {
+//# if TILE == 2
+  return Side(dy[0], 0.5 * (dy[0] + dy[1]), 0.5 * (dy[0] - dy[1]), dy[1]);
+//# else
+  let even = dy[0] + dy[2];
+  let odd = dy[1] + dy[3];
+  let far_even = 0.25 * dy[0] + dy[2];
+  let far_odd = 0.5 * dy[1] + 2.0 * dy[3];
+  let sixth = 1.0 / 6.0;
+  return Side(
+    0.25 * dy[0],
+    -sixth * (even + odd),
+    -sixth * (even - odd),
+    sixth * (far_even + far_odd),
+    sixth * (far_even - far_odd),
+    dy[3],
+  );
+//# end
+}
+
+// Cᵀ · m
+fn transform_weights(m: Side) -> Taps {
+//# if TILE == 2
+  let near_sum = m[1] + m[2];
+  return Taps(m[0] + near_sum, m[1] - m[2], near_sum - m[3]);
+//# else
+  let near_sum = m[1] + m[2];
+  let far_sum = m[3] + m[4];
+  return Taps(m[0] + near_sum + far_sum, (m[1] - m[2]) + 2.0 * (m[3] - m[4]), near_sum + 4.0 * far_sum + m[5]);
 //# end
 }

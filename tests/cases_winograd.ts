@@ -18,7 +18,9 @@ import {
   winogradInputGradientMagnitude,
   winogradMagnitude,
   type WinogradTile,
+  winogradWeightGradientMagnitude,
 } from "../src/reference/winograd.ts";
+import { sizeOf } from "../src/shape.ts";
 import type { ConvolutionOptions } from "../src/window_options.ts";
 import { blank, type Expected, pick, reference, type Refusal, type Row } from "./case.ts";
 import {
@@ -33,11 +35,12 @@ const KERNELS = [
   "convolution_winograd_inputs.wgsl",
   "convolution_winograd_outputs.wgsl",
 ];
+const WEIGHT_KERNELS = ["convolution_winograd_inputs.wgsl", "convolution_winograd_weights.wgsl"];
 
 /** A convolution with filters of 3 × 3: images smaller than a tile, odd ones, asymmetric padding, groups. */
 function draw(random: Random): DrawnConvolution {
   for (;;) {
-    const side = () => pick(random, [1, 2, 3, 4, 5, 7, 8, 9, 13]);
+    const side = () => pick(random, [0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 15]);
     const groups = pick(random, [1, 1, 2, 3]);
     const channels = pick(random, [1, 2, 3, 5, 8, 21]);
     const filters = pick(random, [1, 2, 4, 5, 7, 9, 17]);
@@ -52,8 +55,12 @@ function draw(random: Random): DrawnConvolution {
   }
 }
 
-/** Roundings along the longest path of a transform, as the header of `convolution_winograd_transforms.wgsl` counts them. */
-const ROUNDINGS: Readonly<Record<WinogradTile, number>> = { 2: 2 + 1 + 2, 4: 4 + 3 + 3 };
+/**
+ * Roundings along the longest path of the transforms before and after a product, as the header of
+ * `convolution_winograd_transforms.wgsl` counts them, in one dimension: G, Bᵀ, Aᵀ, and for the gradient to the weights E, Bᵀ, Cᵀ.
+ */
+const ROUNDINGS = { 2: 2 + 1 + 2, 4: 4 + 3 + 3 } as const;
+const WEIGHT_ROUNDINGS = { 2: 1 + 1 + 2, 4: 4 + 3 + 3 } as const;
 
 /** n · u / (1 − n · u) with u = 2⁻²⁴: what n roundings, one after the other, do to a number of magnitude 1. */
 function gamma(n: number): number {
@@ -61,19 +68,20 @@ function gamma(n: number): number {
 }
 
 /**
- * Every product goes through two transforms before it, one after it, in two dimensions each, and through a sum over the
- * channels of error (channels + 16) · 2⁻²⁴; then the bias is added.
+ * A product goes through transforms before and after it, in two dimensions, and through a sum of error (terms + 16) · 2⁻²⁴;
+ * then the bias is added.
  *
  * @param direct Σ|x||w| + |bias|, the magnitude of what is left after that.
+ * @param roundings Those of the transforms in one dimension.
  */
 function bound(
   { shape, data }: NdArray,
   magnitude: NdArray,
   direct: NdArray,
-  channels: number,
-  tile: WinogradTile,
+  terms: number,
+  roundings: number,
 ): Expected {
-  const factor = gamma(2 * ROUNDINGS[tile] + channels + 16 + 1);
+  const factor = gamma(2 * roundings + terms + 16 + 1);
   const bounds = magnitude.data.map((sum, i) => factor * sum + 2 ** -24 * direct.data[i]!);
   return { shape, values: data, bounds };
 }
@@ -82,7 +90,7 @@ function rowsOfTile(tile: WinogradTile): Row[] {
   const shared = {
     name: `convolution winograd, tiles of ${tile}`,
     algorithm: { algorithm: "winograd", winogradTile: tile },
-    draws: 40,
+    draws: 50,
     draw,
   } as const;
   const options = ({ options, x }: DrawnConvolution) => ({
@@ -93,7 +101,7 @@ function rowsOfTile(tile: WinogradTile): Row[] {
   const forward: MethodRows["bound"] = (y, direct, _, drawn, [x, weight]) => {
     const { inputShape: _shape, ...all } = options(drawn);
     const magnitude = winogradMagnitude(reference(x), reference(weight), all);
-    return bound(y, magnitude, direct, weight.shape[1]!, tile);
+    return bound(y, magnitude, direct, weight.shape[1]!, ROUNDINGS[tile]);
   };
   const backward: MethodRows["bound"] = (dx, direct, _, drawn, [dy, weight]) => {
     const magnitude = winogradInputGradientMagnitude(
@@ -101,11 +109,23 @@ function rowsOfTile(tile: WinogradTile): Row[] {
       reference(weight),
       options(drawn),
     );
-    return bound(dx, magnitude, direct, weight.shape[0]! / drawn.geometry.groups, tile);
+    return bound(dx, magnitude, direct, weight.shape[0]! / drawn.geometry.groups, ROUNDINGS[tile]);
+  };
+  const toWeights: MethodRows["bound"] = (dw, direct, _, drawn, [x, dy]) => {
+    const { inputShape: _shape, ...all } = options(drawn);
+    const magnitude = winogradWeightGradientMagnitude(reference(x), reference(dy), {
+      ...all,
+      weightShape: drawn.weight,
+    });
+    const [images, , ...output] = drawn.y as [number, ...number[]];
+    const tiles = images * sizeOf(output.map((size) => Math.ceil(size / tile)));
+    // One addition more for each part of the batch.
+    return bound(dw, magnitude, direct, tiles + images, WEIGHT_ROUNDINGS[tile]);
   };
   return [
     ...rowsOfConvolution({ ...shared, forward: KERNELS, bound: forward }),
     ...rowsOfConvolution({ ...shared, inputGradient: KERNELS, bound: backward }),
+    ...rowsOfConvolution({ ...shared, weightGradient: WEIGHT_KERNELS, bound: toWeights }),
   ];
 }
 
@@ -148,16 +168,6 @@ const FORWARD_REFUSALS: readonly Refusal[] = [
     call: (gpu) => conv1d(gpu, blank(gpu, 1, 4, 12), blank(gpu, 4, 4, 3), winograd),
   },
   {
-    what: "the gradient to the weights",
-    error: OptionError,
-    message: /^conv2dWeightGradient: algorithm "winograd": .*the gradient to the weights/,
-    call: (gpu) =>
-      conv2dWeightGradient(gpu, blank(gpu, 1, 4, 8, 8), blank(gpu, 1, 4, 6, 6), {
-        weightShape: [4, 4, 3, 3],
-        ...winograd,
-      }),
-  },
-  {
     what: "tiles of 3",
     error: OptionError,
     message: /^conv2d: winogradTile: expected 2 or 4, got 3/,
@@ -181,11 +191,24 @@ const GRADIENT_REFUSALS: readonly Refusal[] = [{
     }),
 }];
 
+const WEIGHT_GRADIENT_REFUSALS: readonly Refusal[] = [{
+  what: "a dilation of 2",
+  error: OptionError,
+  message:
+    /^conv2dWeightGradient: algorithm "winograd": expected a dilation of \[1, 1\], got \[2, 2\]/,
+  call: (gpu) =>
+    conv2dWeightGradient(gpu, blank(gpu, 1, 4, 8, 8), blank(gpu, 1, 4, 4, 4), {
+      weightShape: [4, 4, 3, 3],
+      dilation: 2,
+      ...winograd,
+    }),
+}];
+
 /** The rows of this file. */
 export const WINOGRAD_ROWS: readonly Row[] = [
   ...rowsOfTile(2).map((row, i) => ({
     ...row,
-    refusals: [FORWARD_REFUSALS, GRADIENT_REFUSALS][i]!,
+    refusals: [FORWARD_REFUSALS, GRADIENT_REFUSALS, WEIGHT_GRADIENT_REFUSALS][i]!,
   })),
   ...rowsOfTile(4),
 ];

@@ -1,5 +1,5 @@
 /**
- * Winograd's filtering in float64: its transforms are exact, and it computes the convolution and its gradient.
+ * Winograd's filtering in float64: its transforms are exact, and it computes the convolution and its gradients.
  *
  * @module
  */
@@ -7,7 +7,11 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { ShapeError } from "../src/errors.ts";
 import { Random } from "../src/random.ts";
-import { convolution, convolutionInputGradient } from "../src/reference/convolution.ts";
+import {
+  convolution,
+  convolutionInputGradient,
+  convolutionWeightGradient,
+} from "../src/reference/convolution.ts";
 import { type NdArray, zeros } from "../src/reference/nd_array.ts";
 import {
   type Matrix,
@@ -16,6 +20,8 @@ import {
   winogradInputGradient,
   winogradInputGradientMagnitude,
   winogradMagnitude,
+  winogradWeightGradient,
+  winogradWeightGradientMagnitude,
 } from "../src/reference/winograd.ts";
 import { randomArray } from "./check_backward.ts";
 
@@ -27,9 +33,9 @@ const OPTIONS = [
   { x: [1, 3, 9, 8], weight: [3, 1, 3, 3], padding: 0, groups: 3 },
 ];
 
-Deno.test("winograd: y = Aᵀ · ((G · g) ∘ (Bᵀ · d)) for every pair of unit vectors", () => {
+Deno.test("winograd: the matrices of one dimension, for every pair of unit vectors", () => {
   for (const tile of TILES) {
-    const { input, filter, output } = WINOGRAD_TRANSFORMS[tile];
+    const { input, filter, output, gradient, weights } = WINOGRAD_TRANSFORMS[tile];
     const times = (matrix: Matrix, vector: readonly number[]) =>
       matrix.map((row) => row.reduce((sum, value, k) => sum + value * vector[k]!, 0));
     const unit = (size: number, at: number) =>
@@ -41,6 +47,11 @@ Deno.test("winograd: y = Aᵀ · ((G · g) ∘ (Bᵀ · d)) for every pair of un
         const y = times(output, g.map((value, i) => value * d[i]!));
         // The output i reads the inputs i, i + 1, i + 2.
         y.forEach((value, i) => assertAlmostEquals(value, i + tap === position ? 1 : 0, 1e-15));
+      }
+      for (let at = 0; at < tile; at++) {
+        const e = times(gradient, unit(tile, at));
+        const dg = times(weights, e.map((value, i) => value * d[i]!));
+        dg.forEach((value, tap) => assertAlmostEquals(value, at + tap === position ? 1 : 0, 1e-15));
       }
     }
   }
@@ -57,7 +68,7 @@ function assertWithin(actual: NdArray, expected: NdArray, magnitude: NdArray): v
   });
 }
 
-Deno.test("winograd: the convolution and its gradient to the input, within their magnitudes", () => {
+Deno.test("winograd: the convolution and its gradients, within their magnitudes", () => {
   const random = new Random(5);
   for (const tile of TILES) {
     for (const { x: shape, weight: weightShape, ...options } of OPTIONS) {
@@ -75,6 +86,12 @@ Deno.test("winograd: the convolution and its gradient to the input, within their
         winogradInputGradient(dy, weight, { ...backward, tile }),
         convolutionInputGradient(dy, weight, backward),
         winogradInputGradientMagnitude(dy, weight, { ...backward, tile }),
+      );
+      const toWeights = { ...options, weightShape };
+      assertWithin(
+        winogradWeightGradient(x, dy, { ...toWeights, tile }),
+        convolutionWeightGradient(x, dy, toWeights).dw,
+        winogradWeightGradientMagnitude(x, dy, { ...toWeights, tile }),
       );
     }
   }

@@ -6,13 +6,8 @@
  */
 
 import filtersText from "../../kernels/convolution_winograd_filters.wgsl" with { type: "text" };
-import inputsText from "../../kernels/convolution_winograd_inputs.wgsl" with { type: "text" };
 import outputsText from "../../kernels/convolution_winograd_outputs.wgsl" with { type: "text" };
-import transformsText from "../../kernels/convolution_winograd_transforms.wgsl" with {
-  type: "text",
-};
 import type { ConvolutionGeometry } from "../convolution_shape.ts";
-import { OptionError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
@@ -28,35 +23,35 @@ import {
   NO_EPILOGUE,
 } from "./convolution_method.ts";
 import { forwardPass, inputGradientPasses, type Pass } from "./convolution_passes.ts";
+import {
+  inputsOf,
+  TAPS,
+  type Tiling,
+  tilingOf,
+  TRANSFORMS_SOURCE,
+  transformTiles,
+} from "./convolution_winograd_tiles.ts";
+import {
+  winogradWeightGradient,
+  winogradWeightGradientWorkspace,
+} from "./convolution_winograd_weights.ts";
 import { NAN_SOURCE, workgroupsFor } from "./launch.ts";
 import { batchedMatmul } from "./matmul.ts";
 import { chooseMatmul } from "./matmul_plan.ts";
 
-const TRANSFORMS = { name: "convolution_winograd_transforms.wgsl", text: transformsText };
 const FILTERS = new KernelFamily("convolution/winogradFilters", [
-  TRANSFORMS,
+  TRANSFORMS_SOURCE,
   { name: "convolution_winograd_filters.wgsl", text: filtersText },
-]);
-const INPUTS = new KernelFamily("convolution/winogradInputs", [
-  TRANSFORMS,
-  { name: "convolution_winograd_inputs.wgsl", text: inputsText },
 ]);
 const OUTPUTS = new KernelFamily("convolution/winogradOutputs", [
   NAN_SOURCE,
   ACTIVATION_SOURCE,
-  TRANSFORMS,
+  TRANSFORMS_SOURCE,
   { name: "convolution_winograd_outputs.wgsl", text: outputsText },
 ]);
 
-/** Taps of a filter along an edge. */
-const TAPS = 3;
-
-const WEIGHT_GRADIENT = "expected the forward pass or the gradient to the input: the gradient to " +
-  "the weights has filters as large as its images, not of 3 × 3";
-
-function refusal(pass: ConvolutionPass, geometry: ConvolutionGeometry): string | undefined {
+function refusal(_pass: ConvolutionPass, geometry: ConvolutionGeometry): string | undefined {
   const { dims, kernel, strides, dilation } = geometry;
-  if (pass === "weightGradient") return WEIGHT_GRADIENT;
   if (dims !== 2) return `expected two dimensions of space, got ${dims}`;
   const expect = (what: string, list: readonly number[], value: number) =>
     list.every((item) => item === value)
@@ -64,38 +59,6 @@ function refusal(pass: ConvolutionPass, geometry: ConvolutionGeometry): string |
       : `expected ${what} [${value}, ${value}], got ${formatShape(list)}`;
   return expect("a kernel of", kernel, TAPS) ?? expect("strides of", strides, 1) ??
     expect("a dilation of", dilation, 1);
-}
-
-/** A number of rows or columns of a matrix, filled up to a multiple of 4. */
-const four = (size: number): number => 4 * Math.ceil(size / 4);
-
-/** What a part of the batch looks like in tiles, and the matrices of its products. */
-interface Tiling {
-  /** Outputs of a tile along an edge; its inputs along an edge. */
-  readonly tile: number;
-  readonly side: number;
-  /** Tiles of an image, in a column and in a row. */
-  readonly tilesH: number;
-  readonly tilesW: number;
-  /** Tiles of all images. */
-  readonly tiles: number;
-  /** Channels that come out of a group, and tiles, filled up: rows and columns of a product. */
-  readonly rows: number;
-  readonly columns: number;
-  /** Products: one for each position in a tile and group. */
-  readonly batches: number;
-}
-
-function tilingOf({ axes, groups, produced }: Pass, count: number, tile: number): Tiling {
-  const side = tile + TAPS - 1;
-  const [, tilesH, tilesW] = axes.map(({ grid }) => Math.ceil(grid / tile)) as [
-    number,
-    number,
-    number,
-  ];
-  const tiles = count * tilesH * tilesW;
-  const [rows, columns] = [four(produced), four(tiles)];
-  return { tile, side, tilesH, tilesW, tiles, rows, columns, batches: side * side * groups };
 }
 
 /** The pass of a computation; none if the input has no elements. */
@@ -108,10 +71,15 @@ function workspace(
   name: ConvolutionPass,
   geometry: ConvolutionGeometry,
   count: number,
-  { software, winogradTile }: MethodOptions,
+  options: MethodOptions,
+  whole: number,
 ): readonly number[] {
+  if (name === "weightGradient") {
+    return winogradWeightGradientWorkspace(geometry, count, options, whole);
+  }
   const pass = passOf(name, geometry);
   if (pass === undefined) return [];
+  const { software, winogradTile } = options;
   const { batches, rows, columns } = tilingOf(pass, count, winogradTile);
   const { summed } = pass;
   const size = { m: rows, n: columns, k: summed, transposeA: true, transposeB: false };
@@ -137,7 +105,7 @@ function compute(
   const filters = transformFilters(recorder, what, pass, weight, tile);
   for (const range of parts) {
     const tiling = tilingOf(pass, range.count, tile);
-    const inputs = transformInputs(recorder, what, pass, tiling, range, x);
+    const inputs = transformTiles(recorder, what, tiling, range, x, inputsOf(pass));
     const products = batchedMatmul(recorder, filters, inputs, { transposeA: true });
     recorder.release(inputs);
     transformOutputs(recorder, what, pass, tiling, range, products, epilogue, y);
@@ -164,47 +132,6 @@ function transformFilters(
     tensors: { weight, transformed },
     uniforms: { length, padded: rows, rows: produced, summed },
     workgroups: workgroupsFor(length),
-  });
-  return transformed;
-}
-
-/** Shape: x → [positions · groups, summed, columns]. */
-function transformInputs(
-  recorder: Recorder,
-  what: string,
-  { axes: [, h, w], groups, summed }: Pass,
-  { tile, side, tilesH, tilesW, tiles, columns, batches }: Tiling,
-  { first }: ImageRange,
-  x: Tensor,
-): Tensor {
-  const transformed = recorder.empty([batches, summed, columns]);
-  const channels = groups * summed;
-  const quads = columns / 4;
-  const adjacent = tilesW % 4 === 0;
-  recorder.dispatch({
-    label: `${what} winograd inputs ${formatShape(x.shape)}`,
-    kernel: INPUTS.variant({
-      VALUE: "vec4f",
-      TILE: tile,
-      SIDE: side,
-      ADJACENT: adjacent,
-      TILES_LOADED: adjacent ? 1 : 4,
-      SPAN: adjacent ? 3 * tile + side : side,
-    }),
-    tensors: { x, transformed },
-    uniforms: {
-      quads,
-      channels,
-      first,
-      in_h: h.input,
-      in_w: w.input,
-      tiles,
-      tiles_h: tilesH,
-      tiles_w: tilesW,
-      pad_h: h.pad,
-      pad_w: w.pad,
-    },
-    workgroups: workgroupsFor(channels * quads),
   });
   return transformed;
 }
@@ -262,7 +189,5 @@ export const WINOGRAD_METHOD: ConvolutionMethod = {
     const pass = passOf("inputGradient", task.geometry);
     compute(recorder, what, task, pass, dy, weight, NO_EPILOGUE, dx, winogradTile);
   },
-  weightGradient: () => {
-    throw new OptionError(`convolution: ${WEIGHT_GRADIENT}`); // the plan has refused it
-  },
+  weightGradient: winogradWeightGradient,
 };

@@ -14,7 +14,10 @@ import { expectShape, mapValues, type NdArray, zeros } from "./nd_array.ts";
 /** A matrix as its rows. */
 export type Matrix = readonly (readonly number[])[];
 
-/** The three matrices of y = Aᵀ · ((G · g) ∘ (Bᵀ · d)), one dimension of F(m, 3). */
+/**
+ * The matrices of one dimension: of F(m, 3), y = Aᵀ · ((G · g) ∘ (Bᵀ · d)), and of F(3, m) for the gradient to
+ * the filter, dg = Cᵀ · ((E · dy) ∘ (Bᵀ · d)).
+ */
 export interface WinogradTransforms {
   /** Bᵀ [m + 2, m + 2], of the inputs. */
   readonly input: Matrix;
@@ -22,6 +25,10 @@ export interface WinogradTransforms {
   readonly filter: Matrix;
   /** Aᵀ [m, m + 2], of the products. */
   readonly output: Matrix;
+  /** E [m + 2, m], of dy. */
+  readonly gradient: Matrix;
+  /** Cᵀ [3, m + 2], of the products of dy. */
+  readonly weights: Matrix;
 }
 
 /** The outputs of a tile along an edge. */
@@ -36,6 +43,8 @@ export const WINOGRAD_TRANSFORMS: Readonly<Record<WinogradTile, WinogradTransfor
     input: [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]],
     filter: [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]],
     output: [[1, 1, 1, 0], [0, 1, -1, -1]],
+    gradient: [[1, 0], [1 / 2, 1 / 2], [1 / 2, -1 / 2], [0, 1]],
+    weights: [[1, 1, 1, 0], [0, 1, -1, 0], [0, 1, 1, -1]],
   },
   4: {
     input: [
@@ -55,6 +64,15 @@ export const WINOGRAD_TRANSFORMS: Readonly<Record<WinogradTile, WinogradTransfor
       [0, 0, 1],
     ],
     output: [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
+    gradient: [
+      [1 / 4, 0, 0, 0],
+      [-1 / 6, -1 / 6, -1 / 6, -1 / 6],
+      [-1 / 6, 1 / 6, -1 / 6, 1 / 6],
+      [1 / 24, 1 / 12, 1 / 6, 1 / 3],
+      [1 / 24, -1 / 12, 1 / 6, -1 / 3],
+      [0, 0, 0, 1],
+    ],
+    weights: [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 1]],
   },
 };
 
@@ -123,6 +141,33 @@ export function winogradInputGradientMagnitude(
   return backward(magnitude(dy), magnitude(weight), absoluteTransforms(tile), options);
 }
 
+/**
+ * The gradient of the convolution with respect to its weights: for every tile of dy, the inputs that it read are
+ * convolved with it.
+ *
+ * dw = Cᵀ · Σ ((E · dy · Eᵀ) ∘ (Bᵀ · d · B)) · C, the sum over the tiles of all images
+ *
+ * Shape: x [n, c, h, w], dy [n, f, oh, ow] → [f, c / groups, 3, 3].
+ *
+ * @throws {ShapeError} if the shapes do not fit together, or the filters are not 3 × 3.
+ */
+export function winogradWeightGradient(
+  x: NdArray,
+  dy: NdArray,
+  { tile, ...options }: WinogradOptions & { readonly weightShape: Shape },
+): NdArray {
+  return backwardToWeights(x, dy, WINOGRAD_TRANSFORMS[tile], options);
+}
+
+/** What `winogradMagnitude` is to the forward step. Shape and errors: as `winogradWeightGradient`. */
+export function winogradWeightGradientMagnitude(
+  x: NdArray,
+  dy: NdArray,
+  { tile, ...options }: WinogradOptions & { readonly weightShape: Shape },
+): NdArray {
+  return backwardToWeights(magnitude(x), magnitude(dy), absoluteTransforms(tile), options);
+}
+
 type Options = Omit<WinogradOptions, "tile">;
 
 function forward(
@@ -166,17 +211,11 @@ function inTiles(
   pad: readonly number[],
   size: readonly number[],
 ): NdArray {
-  const [n, channels, height, width] = x.shape as [number, number, number, number];
+  const [n, channels] = x.shape as [number, number];
   const [filters, groupChannels] = weight.shape as [number, number];
   const [outHeight, outWidth] = size as [number, number];
   const [tile, side] = [output.length, input.length];
   const y = zeros([n, filters, outHeight, outWidth]);
-  const patch = (image: number, channel: number, top: number, left: number): Matrix =>
-    square(side, (i, j) => {
-      const [row, column] = [top + i, left + j];
-      const inside = row >= 0 && row < height && column >= 0 && column < width;
-      return inside ? x.data[((image * channels + channel) * height + row) * width + column]! : 0;
-    });
   const taps = (f: number, c: number): Matrix =>
     square(3, (i, j) => weight.data[(f * groupChannels + c) * 9 + 3 * i + j]!);
   const transformed = Array.from(
@@ -188,7 +227,7 @@ function inTiles(
       for (let left = 0; left < outWidth; left += tile) {
         const inputs = Array.from(
           { length: channels },
-          (_, c) => onBothSides(input, patch(image, c, top - pad[0]!, left - pad[1]!)),
+          (_, c) => onBothSides(input, patch(x, side, image, c, top - pad[0]!, left - pad[1]!)),
         );
         for (let f = 0; f < filters; f++) {
           const first = Math.floor(f * groups / filters) * groupChannels;
@@ -211,6 +250,69 @@ function inTiles(
     }
   }
   return y;
+}
+
+function backwardToWeights(
+  x: NdArray,
+  dy: NdArray,
+  { input, gradient, weights }: WinogradTransforms,
+  { weightShape, ...options }: Options & { readonly weightShape: Shape },
+): NdArray {
+  const { output, channels, filters, groups, padBefore } = geometryOf(
+    x.shape,
+    weightShape,
+    options,
+  );
+  const n = x.shape[0]!;
+  expectShape(dy, [n, filters, ...output], "winograd: dy");
+  const [groupChannels, groupFilters] = [channels / groups, filters / groups];
+  const [tile, side] = [gradient[0]!.length, input.length];
+  const [padTop, padLeft] = padBefore as [number, number];
+  // The products of every filter and channel, summed over the tiles.
+  const products = Array.from(
+    { length: filters * groupChannels },
+    () => Array.from({ length: side }, () => new Array<number>(side).fill(0)),
+  );
+  for (let image = 0; image < n; image++) {
+    for (let top = 0; top < output[0]!; top += tile) {
+      for (let left = 0; left < output[1]!; left += tile) {
+        const inputs = Array.from(
+          { length: channels },
+          (_, c) => onBothSides(input, patch(x, side, image, c, top - padTop, left - padLeft)),
+        );
+        for (let f = 0; f < filters; f++) {
+          const e = onBothSides(gradient, patch(dy, tile, image, f, top, left));
+          const first = Math.floor(f / groupFilters) * groupChannels;
+          for (let c = 0; c < groupChannels; c++) {
+            const sums = products[f * groupChannels + c]!;
+            inputs[first + c]!.forEach((row, i) =>
+              row.forEach((v, j) => sums[i]![j]! += e[i]![j]! * v)
+            );
+          }
+        }
+      }
+    }
+  }
+  const dw = zeros(weightShape);
+  products.forEach((each, i) => dw.data.set(onBothSides(weights, each).flat(), 9 * i));
+  return dw;
+}
+
+/** size × size elements of an image, 0 where it does not reach. */
+function patch(
+  { shape, data }: NdArray,
+  size: number,
+  image: number,
+  channel: number,
+  top: number,
+  left: number,
+): Matrix {
+  const [, channels, height, width] = shape as [number, number, number, number];
+  return square(size, (i, j) => {
+    const [row, column] = [top + i, left + j];
+    const inside = row >= 0 && row < height && column >= 0 && column < width;
+    return inside ? data[((image * channels + channel) * height + row) * width + column]! : 0;
+  });
 }
 
 /** L · X · Lᵀ, without the terms whose coefficient is 0. */
@@ -251,9 +353,15 @@ function geometryOf(
 }
 
 function absoluteTransforms(tile: WinogradTile): WinogradTransforms {
-  const { input, filter, output } = WINOGRAD_TRANSFORMS[tile];
+  const { input, filter, output, gradient, weights } = WINOGRAD_TRANSFORMS[tile];
   const absolute = (matrix: Matrix): Matrix => matrix.map((row) => row.map(Math.abs));
-  return { input: absolute(input), filter: absolute(filter), output: absolute(output) };
+  return {
+    input: absolute(input),
+    filter: absolute(filter),
+    output: absolute(output),
+    gradient: absolute(gradient),
+    weights: absolute(weights),
+  };
 }
 
 function magnitude(x: NdArray): NdArray {
