@@ -4,13 +4,19 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { resolveConvolution } from "../src/convolution_shape.ts";
 import { paddedBytes, type Storage } from "../src/gpu/memory.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 import type { Recorder } from "../src/gpu/recorder.ts";
 import { bytesPerElement } from "../src/gpu/tensor.ts";
-import { conv2d, conv2dInputGradient, convolutionPlan } from "../src/ops/convolution.ts";
+import {
+  conv2d,
+  conv2dInputGradient,
+  convolutionPlan,
+  convolveWeightGradient,
+} from "../src/ops/convolution.ts";
+import type { ConvolutionPass } from "../src/ops/convolution_method.ts";
 import { sizeOf } from "../src/shape.ts";
 import { openGpu } from "./gpu.ts";
 
@@ -51,7 +57,7 @@ const CASES = [
 /** A plan, and what a run of it takes besides its result; `inParts` gives it less memory than the batch needs at once. */
 function compare(
   gpu: Gpu,
-  pass: "forward" | "inputGradient",
+  pass: ConvolutionPass,
   { x: inputShape, weight: weightShape, ...geometry }: typeof CASES[number],
   winogradTile: 2 | 4,
   card: boolean,
@@ -67,17 +73,25 @@ function compare(
   const filters = weightShape[0]!;
   const { output } = resolveConvolution(inputShape.slice(1), weightShape, geometry);
   using weight = gpu.zeros(weightShape);
-  using from = gpu.zeros(pass === "forward" ? inputShape : [inputShape[0]!, filters, ...output]);
+  using x = gpu.zeros(inputShape);
+  using dy = gpu.zeros([inputShape[0]!, filters, ...output]);
+  const limited = { ...options, workspaceLimit };
   using result = pass === "forward"
-    ? conv2d(recorder, from, weight, { ...options, workspaceLimit })
-    : conv2dInputGradient(recorder, from, weight, { ...options, workspaceLimit, inputShape });
-  assertEquals(peak() - paddedBytes(result.bytes), plan.workspaceBytes);
+    ? conv2d(recorder, x, weight, limited)
+    : pass === "inputGradient"
+    ? conv2dInputGradient(recorder, dy, weight, { ...limited, inputShape })
+    : convolveWeightGradient(recorder, 2, x, dy, { ...limited, weightShape });
+  const taken = peak() - paddedBytes(result.bytes);
+  if (pass !== "weightGradient" || !inParts) return assertEquals(taken, plan.workspaceBytes);
+  // Gradients of earlier parts are stated as if the last part were as large as the first.
+  assert(taken <= plan.workspaceBytes);
+  assert(taken >= plan.workspaceBytes - paddedBytes(weight.bytes));
 }
 
 Deno.test("winograd: the plan states the bytes that are alive at once", async () => {
   const gpu = await openGpu();
   for (const each of CASES) {
-    for (const pass of ["forward", "inputGradient"] as const) {
+    for (const pass of ["forward", "inputGradient", "weightGradient"] as const) {
       for (const card of [false, true]) {
         for (const tile of [2, 4] as const) {
           compare(gpu, pass, each, tile, card, false);

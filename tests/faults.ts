@@ -189,6 +189,8 @@ const MATMUL: readonly Fault[] = [
 
 const TILES_OF_2 = "convolution winograd, tiles of 2";
 const TILES_OF_4 = "convolution winograd, tiles of 4";
+const TILES_OF_2_WEIGHTS = `${TILES_OF_2} weight gradient`;
+const TILES_OF_4_WEIGHTS = `${TILES_OF_4} weight gradient`;
 const TILES_OF_2_BACK = `${TILES_OF_2} input gradient`;
 
 const WINOGRAD: readonly Fault[] = [
@@ -215,6 +217,10 @@ const WINOGRAD: readonly Fault[] = [
     "* u.rows + row) * 9u",
     "+ row) * 9u",
   ),
+  fault(TILES_OF_2_WEIGHTS, "tiles filled up are not zero", "< u.tiles;", "<= u.tiles;"),
+  fault(TILES_OF_2_WEIGHTS, "wrong sign", "near_sum - m[3]", "near_sum + m[3]"),
+  fault(TILES_OF_2_WEIGHTS, "weights transposed", "dw[9u * i + 1u]", "dw[9u * i + 3u]"),
+  fault(TILES_OF_4_WEIGHTS, "a coefficient off by a factor of 2", "+ 2.0 * dy[3]", "+ dy[3]"),
 ];
 
 /** All faults. */
