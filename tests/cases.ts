@@ -23,6 +23,7 @@ import { RANDOM_ROWS } from "./cases_random.ts";
 import { REDUCTION_ROWS } from "./cases_reductions.ts";
 import { SOFTMAX_ROWS } from "./cases_softmax.ts";
 import { UPDATE_ROWS } from "./cases_updates.ts";
+import { WINOGRAD_ROWS } from "./cases_winograd.ts";
 
 /** All rows. */
 export const ROWS: readonly Row[] = [
@@ -39,6 +40,7 @@ export const ROWS: readonly Row[] = [
   ...NORMALIZATION_ROWS,
   ...BATCH_NORM_ROWS,
   ...FFT_ROWS,
+  ...WINOGRAD_ROWS,
 ];
 
 /** The row of a name. */

@@ -4,25 +4,9 @@
  * @module
  */
 
-/** One edit. */
-export interface Fault {
-  /** The row of `cases.ts` that must notice. */
-  readonly row: string;
-  /** What is wrong. */
-  readonly name: string;
-  readonly from: string | RegExp;
-  readonly to: string;
-  /** Whether the kernel variants for graphics cards are to be tried. */
-  readonly card?: boolean;
-}
-
-const fault = (
-  row: string,
-  name: string,
-  from: string | RegExp,
-  to: string,
-  card = false,
-): Fault => ({ row, name, from, to, card });
+import { type Fault, fault } from "./fault.ts";
+import { CONVOLUTION_FAULTS } from "./faults_convolution.ts";
+import { NORMALIZATION_FAULTS } from "./faults_normalization.ts";
 
 const ELEMENTWISE: readonly Fault[] = [
   fault("add", "wrong sign", "a[i] + other", "a[i] - other"),
@@ -189,138 +173,6 @@ const MATMUL: readonly Fault[] = [
   fault(BLOCK, "lanes transposed", "lane % 8u", "lane / 8u"),
 ];
 
-const GEMM = "convolution gemm";
-const GEMM_WEIGHTS = "convolution gemm weight gradient";
-
-const CONVOLUTION: readonly Fault[] = [
-  fault("convolution", "inputs outside not zero", "exists && inside_0", "exists"),
-  fault("convolution", "dilation of rows forgotten", "t * u.dilation_h", "t"),
-  fault("convolution", "bias of another group", "group * u.filters + f", "f"),
-  fault("convolution input gradient", "taps not turned", "(u.taps_w - 1u - tap_w)", "tap_w"),
-  fault("convolution input gradient", "residue misplaced", "+ u.out_first_w", "+ 0"),
-  fault("convolution weight gradient", "wrong image", "u.first + n", "n"),
-  fault("convolution weight gradient", "first part only", "part * u.part_rows", "0u"),
-  fault(GEMM, "last channels of a vec4 dropped", "x_0[3]", "0.0"),
-  fault(GEMM, "stride forgotten", "u.grid_h * u.stride_h", "u.grid_h"),
-  fault(GEMM, "first part of the batch only", "u.grid_d) + u.first", "u.grid_d)"),
-  fault(GEMM, "written beyond the outputs", "output >= u.outputs ||", "output > u.outputs ||"),
-  fault(GEMM, "row of the frame too short", "u.ext_h + h) * u.ext_w", "u.ext_h + h) * u.grid_w"),
-  fault(GEMM, "taps beyond the kernel", "quad < quads", "quad <= quads", true),
-  fault(GEMM, "block's outputs rotated", "[output_0 % 4u]", "[(output_0 + 1u) % 4u]", true),
-  fault(GEMM, "depth axis of the taps lost", "tap / (u.k_w * u.k_h)", "0u", true),
-  fault(GEMM_WEIGHTS, "channels beyond the last written", "+ 1u < u.channels", "+ 0u < u.channels"),
-  fault(GEMM_WEIGHTS, "tap of another row", "tap / u.k_w % u.k_h", "tap % u.k_h"),
-  fault(GEMM_WEIGHTS, "outputs of another part", "output < end", "output < u.outputs", true),
-  fault(GEMM_WEIGHTS, "images not apart", "output / area * u.groups", "0u * u.groups", true),
-  fault("convolution im2col", "padding forgotten", ") - u.pad_h", ")"),
-  fault("convolution im2col", "taps transposed", "rest % u.k_w", "rest % u.k_h"),
-  fault("convolution im2col input gradient", "every tap", "begin_w % u.stride_w != 0u || ", ""),
-  fault("convolution im2col input gradient", "tap lost", "h < u.k_h", "h + 1u < u.k_h"),
-];
-
-const NORMALIZATION: readonly Fault[] = [
-  fault("localResponseNorm", "window too wide", "u - 3u", "u - 2u"),
-  fault("localResponseNorm", "window of the channel before", "u - u.before;", "u - u.before - 1u;"),
-  fault("localResponseNorm", "channels beyond the last", "area), j < u.channels", "area), true"),
-  fault(
-    "localResponseNorm",
-    "loop: window too wide",
-    "first + 0u + u.after",
-    "first + 1u + u.after",
-  ),
-  fault("localResponseNorm", "loop: not cut off in front", "first - min(first, u.before)", "first"),
-  fault("localResponseNorm", "loop: last channel dropped", "4u + u.after", "3u + u.after"),
-  fault("localResponseNorm", "missing square", "v * v", "v"),
-  fault("localResponseNorm", "wrong sign of the exponent", "-u.beta", "u.beta"),
-  fault("localResponseNorm", "missing NaN guard", "<= Bits(0x7f800000u)", "<= Bits(0x7fffffffu)"),
-  fault("localResponseNorm gradient", "exponent not one less", "(power / s)", "power"),
-  fault("localResponseNorm gradient", "wrong sign of the sum", "y[at] -= ", "y[at] += "),
-  fault("channelStatistics", "not corrected by the second walk", "center + shift", "center"),
-  fault(
-    "channelStatistics",
-    "squares of x",
-    "squares += d * d",
-    "squares += x[place.at] * x[place.at]",
-  ),
-  fault("channelStatistics", "row not stepped over", "select(0u, u.skip, over)", "0u"),
-  fault("channelStatistics", "position not set back", "position >= u.area", "position > u.area"),
-  fault(
-    "channelStatistics",
-    "part and channel mixed",
-    "output % u.channels, first",
-    "output / u.channels, first",
-  ),
-  fault(
-    "channelStatistics",
-    "last part as long as the others",
-    "part + 1u == u.parts",
-    "part == u.parts",
-  ),
-  fault(
-    "channelStatistics",
-    "spread between the parts dropped",
-    "part_variance[at] + d * d",
-    "part_variance[at]",
-  ),
-  fault("channelStatistics", "last step of the tree dropped", "half > 0u", "half > 1u", true),
-  fault("updateRunningStatistics", "biased variance", "u.mix_variance *", "u.mix *"),
-  fault("updateRunningStatistics", "old and new exchanged", "u.keep * mean[i]", "u.mix * mean[i]"),
-  fault(
-    "batchNorm",
-    "epsilon outside the root",
-    "variance[channel] + u.epsilon)",
-    "variance[channel]) + u.epsilon",
-  ),
-  fault("batchNorm", "channel of another row", "plane % u.channels", "plane / u.channels"),
-  fault("batchNorm", "missing shift", " + shift", ""),
-  fault("batchNorm", "guard one too early", "i >= u.length", "i + 1u >= u.length"),
-  fault("batchNorm gradient", "missing mean of dy", "(level + normal * slope)", "normal * slope"),
-  fault("batchNorm gradient", "missing term of the variance", "(level + normal * slope)", "level"),
-  fault("batchNorm gradient", "sum for mean", "d_gamma[channel] / u.count", "d_gamma[channel]"),
-  fault("batchNorm gradient", "x for x̂", "((x[place.at] - center) * inverse)", "x[place.at]"),
-];
-
-const POOLS: readonly Fault[] = [
-  fault("max pool", "minimum", "value > best", "value < best"),
-  fault("max pool", "missing NaN guard", " || (is_nan(value) && !is_nan(best))", ""),
-  fault("max pool gradient", "rows of a window mixed up", "at_h - h * u.stride_h", "at_h"),
-  fault("max pool gradient", "last window dropped", "/ u.stride_h + 1u", "/ u.stride_h"),
-  fault("average pool gradient, padding counted", "missing count", /\/ window_count\(.*\)/, ""),
-];
-
-const DX = "convolution fft input gradient";
-const DW = "convolution fft weight gradient";
-const LINE = "filter2d by a column and a row";
-
-const FFT: readonly Fault[] = [
-  fault("fft2d", "roots turn the wrong way", "SIGN * root.y", "-SIGN * root.y"),
-  fault("fft2d", "constant roots turn the wrong way", "SIGN * sin(", "-SIGN * sin("),
-  fault("fft2d", "wrong constant of radix 3", "0.8660254037844386", "0.8606254037844386"),
-  fault("fft2d", "wrong constant of radix 5", "0.5877852522924731", "0.5777852522924731"),
-  fault("fft2d", "missing root of radix 8", "HALF_ROOT * (odd_1 +", "(odd_1 +"),
-  fault("fft2d", "results at the wrong place", /\(j - k\) \*/, "j *"),
-  fault("fft2d", "roots of another position", "k += m;", "k += m + 1u;"),
-  fault("fft2d", "rows of a pair exchanged", "position % 2u == 1u", "position % 2u == 0u"),
-  fault("fft2d", "NaN in one part only", /spread_nan\(vec2f/, "(vec2f"),
-  fault("ifft2d", "missing factor", "u.scale * value.y", "value.y"),
-  fault("ifft2d", "imaginary part of a real column", "b.y = 0.0;", ""),
-  fault("ifft2d", "missing conjugate of the mirrored half", "conjugate * a.y", "a.y"),
-  fault("convolution fft", "missing conjugate", "u.sign * value.y", "value.y"),
-  fault("convolution fft", "wrong sign in the real matrix", "= -u.sign", "= u.sign"),
-  fault("convolution fft", "tiles that do not overlap", "tile * u.step_w", "tile * u.extent_w"),
-  fault("convolution fft", "bias of the first filter", "bias[item % u.inner]", "bias[0]"),
-  fault("convolution fft", "terms of another filter", "at_b += u.term_step_b", "at_b += 1u"),
-  fault(DX, "filters not turned", "u.direction * i32(position)", "i32(position)"),
-  fault(DX, "group of the first channel", "inner / u.inner_group", "0u"),
-  fault(DW, "dilation ignored", "at * i32(u.spread_w) == place", "true"),
-  fault(DW, "first image of every part", "u.first + plane", "plane"),
-  fault(LINE, "tap of a neighbour", "y_1 += tap_0 * x_1", "y_1 += tap_0 * x_0"),
-  fault(LINE, "window not moved on", "x_0 = x_8", "x_0 = x_7"),
-  fault(LINE, "last eight taps dropped", "t + 8u <= u.count", "t + 8u < u.count"),
-  fault(LINE, "border repeated", "select(0.0, x[begin", "select(x[begin], x[begin"),
-  fault("filter2d", "numbers beyond the sixtieth at the front", "u.begin + ", ""),
-];
-
 /** All faults. */
 export const FAULTS: readonly Fault[] = [
   ...ELEMENTWISE,
@@ -330,8 +182,6 @@ export const FAULTS: readonly Fault[] = [
   ...RANDOM,
   ...UPDATES,
   ...MATMUL,
-  ...CONVOLUTION,
-  ...POOLS,
-  ...NORMALIZATION,
-  ...FFT,
+  ...CONVOLUTION_FAULTS,
+  ...NORMALIZATION_FAULTS,
 ];

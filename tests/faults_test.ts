@@ -11,7 +11,8 @@ import { Random } from "../src/random.ts";
 import type { Case } from "./case.ts";
 import { rowNamed } from "./cases.ts";
 import { MANY_WORKGROUPS } from "./cases_large.ts";
-import { type Fault, FAULTS } from "./faults.ts";
+import type { Fault } from "./fault.ts";
+import { FAULTS } from "./faults.ts";
 import { openGpu, withSeed } from "./gpu.ts";
 import { drawCases, findFaults, withNaN } from "./oracle.ts";
 
