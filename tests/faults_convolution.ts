@@ -74,6 +74,8 @@ const FFT: readonly Fault[] = [
   fault(LINE, "last eight taps dropped", "t + 8u <= u.count", "t + 8u < u.count"),
   fault(LINE, "border repeated", "select(0.0, x[begin", "select(x[begin], x[begin"),
   fault("filter2d", "numbers beyond the sixtieth at the front", "u.begin + ", ""),
+];
+
 const TILES_OF_2 = "convolution winograd, tiles of 2";
 const TILES_OF_4 = "convolution winograd, tiles of 4";
 const TILES_OF_2_WEIGHTS = `${TILES_OF_2} weight gradient`;
