@@ -14,6 +14,7 @@ import { BATCH_NORM_ROWS } from "./cases_batch_norm.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
+import { LAYER_ROWS } from "./cases_layers.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { NORMALIZATION_ROWS } from "./cases_normalization.ts";
@@ -34,6 +35,7 @@ export const ROWS: readonly Row[] = [
   ...DENSE_ROWS,
   ...CONVOLUTION_ROWS,
   ...NORMALIZATION_ROWS,
+  ...LAYER_ROWS,
   ...BATCH_NORM_ROWS,
 ];
 

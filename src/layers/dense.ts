@@ -12,7 +12,7 @@ import { sum } from "../ops/reductions.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { activatedSum } from "./fused_activation.ts";
 import { type Initializer, type InitializerName, resolveInitializer } from "./initializers.ts";
-import type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
+import type { Layer, LayerContext, LayerOutput, LayerWindow, ParameterSpec } from "./layer.ts";
 
 /** Options of {@linkcode Dense}. */
 export interface DenseOptions {
@@ -93,6 +93,11 @@ export class Dense implements Layer {
   /** [units]. */
   outputShape(_input: Shape): Shape {
     return [this.units];
+  }
+
+  /** All inputs. */
+  window(): LayerWindow {
+    return "everything";
   }
 
   /** `weight` [units, d] and `bias` [units]. */
