@@ -152,9 +152,18 @@ export type { Optimizer, UpdateTensors } from "./src/optimizers/optimizer.ts";
 export * from "./src/optimizers/schedules.ts";
 export { Sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 
-export * from "./src/models/networks.ts";
+export * from "./src/models/alexnet.ts";
+export * from "./src/models/inception.ts";
+export * from "./src/models/lenet.ts";
+export type {
+  DeepLayersOptions,
+  DeepNetworkOptions,
+  NetworkOptions,
+} from "./src/models/network_options.ts";
+export * from "./src/models/perceptron.ts";
 export { Sequential, type SequentialOptions } from "./src/models/sequential.ts";
 export { summarize } from "./src/models/summary.ts";
+export * from "./src/models/vgg.ts";
 export type { EvaluateOptions, Evaluation } from "./src/training/evaluate.ts";
 export type { FitOptions } from "./src/training/fit.ts";
 export type { EpochRecord, History, Progress } from "./src/training/history.ts";
