@@ -6,6 +6,7 @@
 
 import { type Fault, fault } from "./fault.ts";
 import { CONVOLUTION_FAULTS } from "./faults_convolution.ts";
+import { LAYER_FAULTS } from "./faults_layers.ts";
 import { NORMALIZATION_FAULTS } from "./faults_normalization.ts";
 
 const ELEMENTWISE: readonly Fault[] = [
@@ -184,4 +185,5 @@ export const FAULTS: readonly Fault[] = [
   ...MATMUL,
   ...CONVOLUTION_FAULTS,
   ...NORMALIZATION_FAULTS,
+  ...LAYER_FAULTS,
 ];

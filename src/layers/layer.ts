@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { WindowGeometry } from "../convolution_shape.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Shape } from "../shape.ts";
@@ -11,8 +12,10 @@ import type { Fans, Initializer } from "./initializers.ts";
 
 /** A parameter that a layer wants. */
 export interface ParameterSpec {
-  /** Its name in the layer: `weight`, `bias`. */
+  /** Its name in the layer: `weight`, `bias`; in a container with the places of layers before it: `0.1.weight`. */
   readonly name: string;
+  /** The same with the layers' own names in place of their places, where they have one: files may use it, too. */
+  readonly alias?: string;
   /** Its dimensions. */
   readonly shape: Shape;
   /** For the scale of its initial values. */
@@ -23,8 +26,10 @@ export interface ParameterSpec {
 
 /** State that a layer keeps besides its parameters: saved with them, but not trained. PyTorch calls it a buffer. */
 export interface BufferSpec {
-  /** Its name in the layer: `running_mean`. */
+  /** Its name in the layer: `running_mean`; in a container with the places of layers before it. */
   readonly name: string;
+  /** The same with the layers' own names in place of their places, where they have one: files may use it, too. */
+  readonly alias?: string;
   /** Its dimensions. */
   readonly shape: Shape;
   /** What all its elements are at the start. */
@@ -67,6 +72,9 @@ export interface LayerOutput {
   readonly backward: (dy: Tensor) => Tensor | undefined;
 }
 
+/** What an element of a layer's output sees of its input: the taps of a window that slides, or all of it. */
+export type LayerWindow = Pick<WindowGeometry, "kernel" | "strides" | "dilation"> | "everything";
+
 /**
  * A layer: a description without any GPU state, which may be used in several models. Options are checked in its
  * constructor, shapes in `outputShape`; the steps assume both.
@@ -90,6 +98,10 @@ export interface Layer {
   flops(input: Shape): number;
   /** Records the forward step. */
   forward(x: Tensor, context: LayerContext): LayerOutput;
-  /** The options that make this layer again, as JSON. */
+  /** What an element of the output sees of the input. Default: the one place where it stands. */
+  window?(input: Shape): LayerWindow;
+  /** Lists of layers inside it; each takes the layer's input and runs one layer after the other. Default: none. */
+  readonly branches?: readonly (readonly Layer[])[];
+  /** The options that make this layer again, as JSON, without `branches`. */
   config(): Record<string, unknown>;
 }

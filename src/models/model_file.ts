@@ -8,7 +8,7 @@ import { writeFileAtomic } from "../data/files.ts";
 import { encodeSafetensors, parseSafetensors, type SafeTensors } from "../data/safetensors.ts";
 import { FormatError } from "../errors.ts";
 import type { Layer } from "../layers/layer.ts";
-import { type LayerConfig, layerFromConfig, layerToConfig } from "../layers/registry.ts";
+import { layersFromConfig, layerToConfig } from "../layers/registry.ts";
 import { formatShape, type Shape, shapesEqual } from "../shape.ts";
 import type { Network } from "../training/network.ts";
 import type { LayerBuffer, ParameterStore } from "../training/parameters.ts";
@@ -76,20 +76,15 @@ export function architectureOf({ metadata }: SafeTensors, file: string): Archite
       `${file}: inputShape: expected dimensions, got ${JSON.stringify(inputShape)}`,
     );
   }
-  if (!Array.isArray(layers) || !layers.every((layer) => typeof layer?.kind === "string")) {
-    throw new FormatError(`${file}: layers: expected a list of layers with a kind`);
-  }
-  return {
-    inputShape,
-    layers: layers.map((layer: LayerConfig) => layerFromConfig(layer, file)),
-  };
+  return { inputShape, layers: layersFromConfig(layers, file) };
 }
 
 /** What PyTorch's batch normalisation counts and this module does not need. */
 const BATCHES = "num_batches_tracked";
 
 /**
- * Writes the file's tensors into the parameters and buffers. PyTorch's `num_batches_tracked` beside a buffer is passed over.
+ * Writes the file's tensors into the parameters and buffers. Each may have the name of its place, `0.weight`, or that of its
+ * layer, `features.0.weight`. PyTorch's `num_batches_tracked` beside a buffer is passed over.
  *
  * @throws {FormatError} if a parameter or buffer is missing, has another shape, or is one too many; nothing is changed then.
  */
@@ -99,21 +94,37 @@ export function loadParameters(
   file: string,
 ): void {
   const buffers = parameters.listBuffers();
-  const list = [...parameters.list(), ...buffers];
-  for (const { name, shape } of list) {
-    const found = tensors.get(name);
-    if (found === undefined || !shapesEqual(found.shape, shape)) {
-      const got = found === undefined ? "nothing" : formatShape(found.shape);
+  const all = [...parameters.list(), ...buffers];
+  const names = namesInFiles(all);
+  const found = all.map((each, i) => {
+    const own = names[i]!;
+    const name = own.find((candidate) => tensors.has(candidate));
+    const tensor = name === undefined ? undefined : tensors.get(name);
+    if (name === undefined || tensor === undefined || !shapesEqual(tensor.shape, each.shape)) {
+      const quoted = (name === undefined ? own : [name]).map((candidate) => `"${candidate}"`);
+      const got = tensor === undefined ? "nothing" : formatShape(tensor.shape);
       throw new FormatError(
-        `${file}: expected "${name}" of shape ${formatShape(shape)}, got ${got}`,
+        `${file}: expected ${quoted.join(" or ")} of shape ${formatShape(each.shape)}, got ${got}`,
       );
     }
-  }
+    return { name, tensor, value: each.value };
+  });
   const known = new Set([
-    ...list.map(({ name }) => name),
-    ...buffers.map(({ name }) => name.replace(/[^.]*$/, BATCHES)),
+    ...found.map(({ name }) => name),
+    ...found.slice(all.length - buffers.length).map(({ name }) => name.replace(/[^.]*$/, BATCHES)),
   ]);
   const extra = [...tensors.keys()].find((name) => !known.has(name));
   if (extra !== undefined) throw new FormatError(`${file}: the model has no parameter "${extra}"`);
-  for (const { name, value } of list) value.write(tensors.get(name)!.data);
+  for (const { value, tensor } of found) value.write(tensor.data);
+}
+
+/** The names that a file may use for each: that of its place, and that of its layer if no other has the same. */
+function namesInFiles(all: readonly LayerBuffer[]): string[][] {
+  const uses = new Map<string, number>();
+  for (const { name, alias } of all) {
+    for (const each of new Set([name, alias])) uses.set(each, (uses.get(each) ?? 0) + 1);
+  }
+  return all.map(({ name, alias }) =>
+    alias === name || uses.get(alias)! > 1 ? [name] : [name, alias]
+  );
 }

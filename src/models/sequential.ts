@@ -193,7 +193,7 @@ export class Sequential {
 
   /** A table of the layers: output shape, parameters, FLOPs and bytes for one example. */
   summary(): string {
-    return summarize(this.#network);
+    return summarize(this.layers, this.inputShape);
   }
 
   /** Writes layers, parameters and buffers to a safetensors file; the file is replaced only when the new one is complete. */

@@ -18,6 +18,8 @@ const ALIGNMENT = 64;
 export interface Parameter {
   /** Layer and name: `0.weight`. */
   readonly name: string;
+  /** The same with the layer's own name, if it has one: `features.0.weight`. Files may use it, too. */
+  readonly alias: string;
   /** Its dimensions. */
   readonly shape: Shape;
   /** The values: a view of the flat buffer. */
@@ -30,6 +32,8 @@ export interface Parameter {
 export interface LayerBuffer {
   /** Layer and name: `3.running_mean`. */
   readonly name: string;
+  /** The same with the layer's own name, if it has one. Files may use it, too. */
+  readonly alias: string;
   /** Its dimensions. */
   readonly shape: Shape;
   /** The values: a view of the flat buffer. */
@@ -37,8 +41,6 @@ export interface LayerBuffer {
 }
 
 interface Slot<Spec> {
-  readonly name: string;
-  readonly layer: number;
   readonly spec: Spec;
   /** In floats. */
   readonly offset: number;
@@ -61,18 +63,18 @@ export class ParameterStore {
   /**
    * Allocates and initialises.
    *
-   * @param layers The parameters that each layer wants.
+   * @param parameters The parameters of all layers, each name occurring once.
    * @param seed Of the initial values.
-   * @param buffers The buffers that each layer wants. Default: none.
+   * @param buffers The buffers of all layers. Default: none.
    */
   constructor(
     gpu: Gpu,
-    layers: readonly (readonly ParameterSpec[])[],
+    parameters: readonly ParameterSpec[],
     seed: number,
-    buffers: readonly (readonly BufferSpec[])[] = [],
+    buffers: readonly BufferSpec[] = [],
   ) {
     this.#gpu = gpu;
-    const { slots, size } = layOut(layers);
+    const { slots, size } = layOut(parameters);
     this.#slots = slots;
     this.count = slots.reduce((sum, { spec }) => sum + sizeOf(spec.shape), 0);
     this.values = gpu.empty([Math.max(size, ALIGNMENT)], "f32", "parameters");
@@ -107,8 +109,8 @@ export class ParameterStore {
 
   /** Every parameter, in the order of the layers. */
   list(): Parameter[] {
-    return this.#slots.map(({ name, spec, offset }) => ({
-      name,
+    return this.#slots.map(({ spec, offset }) => ({
+      ...namesOf(spec),
       shape: spec.shape,
       value: view(this.values, spec.shape, offset),
       gradient: this.#gradients && view(this.#gradients, spec.shape, offset),
@@ -117,21 +119,20 @@ export class ParameterStore {
 
   /** Every buffer, in the order of the layers. */
   listBuffers(): LayerBuffer[] {
-    return this.#bufferSlots.map(({ name, spec: { shape }, offset }) => ({
-      name,
-      shape,
-      value: view(this.bufferValues!, shape, offset),
+    return this.#bufferSlots.map(({ spec, offset }) => ({
+      ...namesOf(spec),
+      shape: spec.shape,
+      value: view(this.bufferValues!, spec.shape, offset),
     }));
   }
 
-  /** The values of one layer, their gradients, or its buffers, by name. */
-  ofLayer(layer: number, kind: "values" | "gradients" | "buffers"): Record<string, Tensor> {
+  /** All values, all gradients, or all buffers, by name. */
+  named(kind: "values" | "gradients" | "buffers"): Record<string, Tensor> {
     const slots = kind === "buffers" ? this.#bufferSlots : this.#slots;
-    const own = slots.filter((slot) => slot.layer === layer);
-    if (own.length === 0) return {};
+    if (slots.length === 0) return {};
     const flat = kind === "buffers" ? this.bufferValues! : this[kind];
     return Object.fromEntries(
-      own.map(({ spec, offset }) => [spec.name, view(flat, spec.shape, offset)]),
+      slots.map(({ spec, offset }) => [spec.name, view(flat, spec.shape, offset)]),
     );
   }
 
@@ -153,18 +154,23 @@ export class ParameterStore {
 }
 
 /** Gives every tensor its place in a flat buffer. */
-function layOut<Spec extends { readonly name: string; readonly shape: Shape }>(
-  layers: readonly (readonly Spec[])[],
+function layOut<Spec extends { readonly shape: Shape }>(
+  specs: readonly Spec[],
 ): { slots: Slot<Spec>[]; size: number } {
-  const slots: Slot<Spec>[] = [];
   let size = 0;
-  layers.forEach((specs, layer) => {
-    for (const spec of specs) {
-      slots.push({ name: `${layer}.${spec.name}`, layer, spec, offset: size });
-      size += Math.ceil(sizeOf(spec.shape) / ALIGNMENT) * ALIGNMENT;
-    }
+  const slots = specs.map((spec) => {
+    const offset = size;
+    size += Math.ceil(sizeOf(spec.shape) / ALIGNMENT) * ALIGNMENT;
+    return { spec, offset };
   });
   return { slots, size };
+}
+
+function namesOf({ name, alias = name }: { name: string; alias?: string }): {
+  name: string;
+  alias: string;
+} {
+  return { name, alias };
 }
 
 function view(flat: Tensor, shape: Shape, offset: number): Tensor {
