@@ -32,7 +32,7 @@ const WAYS: Readonly<Record<string, string>> = {
   "winograd 4": "Winograd",
 };
 
-/** Ways that pay off only for some filters, each with the words for where it does. */
+/** Ways that pay off only for some filters. */
 const FAST_WAYS = ["FFT", "Winograd"];
 
 /** Times nearer to one another than this are level. */
@@ -43,7 +43,7 @@ const COLUMNS: readonly TableColumn[] = [
   { heading: "way" },
   { heading: "algorithm" },
   { heading: "ms", align: "right" },
-  { heading: "of the best", align: "right" },
+  { heading: "× the best", align: "right" },
   { heading: "GFLOP/s", align: "right" },
   { heading: "workspace", align: "right" },
   { heading: "auto" },
@@ -63,7 +63,7 @@ export function formatWays(rows: readonly WayRow[]): string {
       wayOf(row.algorithm),
       row.algorithm,
       digits(row.milliseconds),
-      `${(row.milliseconds / best.milliseconds).toFixed(2)}×`,
+      (row.milliseconds / best.milliseconds).toFixed(2),
       digits(row.flopsPerSecond / 1e9),
       formatBytes(row.workspace),
       row.auto ? "←" : "",
@@ -113,9 +113,11 @@ function describeFastWay(
     }).map(({ kernelSize }) => kernelSize);
   const wins = where((rows) => bestOfWays(rows).find(({ algorithm }) => wayOf(algorithm) !== way));
   const overDirect = where((rows) => rows.find(({ algorithm }) => wayOf(algorithm) === "direct"));
-  const only = all.length < sizes.length ? `, of ${list(all.map(square))} to which it applies` : "";
-  return `${way} wins ${describeSizes(wins, all)}${only}; ` +
-    `it is faster than direct ${describeSizes(overDirect, all)}.`;
+  const only = all.length < sizes.length
+    ? `${way}, which applies to ${list(all.map(square))} only,`
+    : way;
+  return `${only} wins ${describeSizes(wins, all)}, and is faster than direct ` +
+    `${describeSizes(overDirect, all)}.`;
 }
 
 /** Some of the sizes, in words: "from 7×7 on" if all larger ones are among them. */
