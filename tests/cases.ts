@@ -10,11 +10,14 @@
  */
 
 import type { Row } from "./case.ts";
+import { BATCH_NORM_ROWS } from "./cases_batch_norm.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
+import { LAYER_ROWS } from "./cases_layers.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
+import { NORMALIZATION_ROWS } from "./cases_normalization.ts";
 import { RANDOM_ROWS } from "./cases_random.ts";
 import { REDUCTION_ROWS } from "./cases_reductions.ts";
 import { SOFTMAX_ROWS } from "./cases_softmax.ts";
@@ -31,6 +34,9 @@ export const ROWS: readonly Row[] = [
   ...MATMUL_ROWS,
   ...DENSE_ROWS,
   ...CONVOLUTION_ROWS,
+  ...NORMALIZATION_ROWS,
+  ...LAYER_ROWS,
+  ...BATCH_NORM_ROWS,
 ];
 
 /** The row of a name. */
