@@ -10,8 +10,8 @@ import { Conv2d, ConvolutionLayer } from "../src/layers/convolution.ts";
 import { Dense } from "../src/layers/dense.ts";
 import type { Layer } from "../src/layers/layer.ts";
 import { MaxPool2d } from "../src/layers/pooling.ts";
-import { lenet5 } from "../src/models/networks.ts";
-import { Sequential } from "../src/models/sequential.ts";
+import { alexnetLayers, alexnetSmallLayers } from "../src/models/alexnet.ts";
+import { lenet5Layers } from "../src/models/lenet.ts";
 import { Sgd } from "../src/optimizers/sgd.ts";
 import { type Shape, sizeOf } from "../src/shape.ts";
 import { Feed } from "../src/training/feed.ts";
@@ -23,8 +23,8 @@ import { PreparedTraining, type Workload } from "./workload.ts";
 /** A network, and on how many examples a step is. */
 export interface NetworkSize {
   readonly name: string;
-  /** Makes the network; its layers and its input's shape are taken from it. */
-  readonly model: (gpu: Gpu) => Sequential;
+  readonly layers: readonly Layer[];
+  readonly inputShape: Shape;
   readonly batch: number;
   /** On a card, which takes more at once. Default: the same. */
   readonly batchOnCard?: number;
@@ -34,26 +34,35 @@ export interface NetworkSize {
   readonly askedBy?: string;
 }
 
-const DIGITS = { inputShape: [1, 28, 28], batch: 64, examples: 60_000 } as const;
-
-/** Convolutional networks. */
-export const CONVOLUTIONAL_NETWORKS: readonly NetworkSize[] = [
-  { name: "lenet5", model: (gpu) => lenet5({ gpu }), ...DIGITS },
-  { name: "c32-c64-fc512", model: twoConvolutions, ...DIGITS },
-];
-
 /** Two convolutions of 5×5 that keep the size, each with a pool of 2×2, and two dense layers. */
-function twoConvolutions(gpu: Gpu): Sequential {
+function twoConvolutions(): Layer[] {
   const shared = { kernelSize: 5, padding: "same", activation: "relu" } as const;
-  return new Sequential([
+  return [
     new Conv2d({ filters: 32, ...shared }),
     new MaxPool2d({ poolSize: 2 }),
     new Conv2d({ filters: 64, ...shared }),
     new MaxPool2d({ poolSize: 2 }),
     new Dense({ units: 512, activation: "relu" }),
     new Dense({ units: 10 }),
-  ], { gpu, inputShape: DIGITS.inputShape });
+  ];
 }
+
+const DIGITS = { inputShape: [1, 28, 28], batch: 64, examples: 60_000 } as const;
+
+/** Convolutional networks. */
+export const CONVOLUTIONAL_NETWORKS: readonly NetworkSize[] = [
+  { name: "lenet5", layers: lenet5Layers(), ...DIGITS },
+  { name: "c32-c64-fc512", layers: twoConvolutions(), ...DIGITS },
+  { name: "alexnet-small", layers: alexnetSmallLayers(), inputShape: [3, 32, 32], batch: 64 },
+  {
+    name: "alexnet",
+    layers: alexnetLayers(),
+    inputShape: [3, 227, 227],
+    batch: 4,
+    batchOnCard: 128,
+    askedBy: "alexnet",
+  },
+];
 
 /** Dense layers with relu; `units` are the inputs, then each layer's. */
 export function denseNetwork(
@@ -64,11 +73,10 @@ export function denseNetwork(
   const last = outputs.length - 1;
   return {
     name: units.join("-"),
-    model: (gpu) =>
-      new Sequential(
-        outputs.map((units, i) => new Dense({ units, activation: i < last ? "relu" : "linear" })),
-        { gpu, inputShape: [inputs] },
-      ),
+    layers: outputs.map((units, i) =>
+      new Dense({ units, activation: i < last ? "relu" : "linear" })
+    ),
+    inputShape: [inputs],
     ...sizes,
   };
 }
@@ -78,31 +86,17 @@ export function denseNetwork(
  * weights; its bytes are the batch, and the parameters read and written.
  */
 export function trainingWorkload(gpu: Gpu, size: NetworkSize): Workload {
-  const { name, model, metrics = [], askedBy } = size;
+  const { name, layers, inputShape, metrics = [], askedBy } = size;
   const batch = gpu.adapter.software ? size.batch : size.batchOnCard ?? size.batch;
   const { examples = 2 * batch } = size;
-  // Made when something asks for it: large networks take their time.
-  let known: { layers: readonly Layer[]; inputShape: Shape } | undefined;
-  const describe = () => {
-    if (known !== undefined) return known;
-    using made = model(gpu);
-    return known = { layers: made.layers, inputShape: made.inputShape };
-  };
   return {
     name: ["step", name, `batch ${batch}`, ...metrics].join(" "),
     suite: "training",
     group: `step ${name}`,
     ...(askedBy === undefined ? {} : { askedBy }),
-    get flops() {
-      const { layers, inputShape } = describe();
-      return batch * stepFlops(layers, inputShape);
-    },
-    get bytes() {
-      const { layers, inputShape } = describe();
-      return batch * (sizeOf(inputShape) + 4) + 8 * parameterCount(layers, inputShape);
-    },
+    flops: batch * stepFlops(layers, inputShape),
+    bytes: batch * (sizeOf(inputShape) + 4) + 8 * parameterCount(layers, inputShape),
     prepare: (gpu) => {
-      const { layers, inputShape } = describe();
       const network = new Network(gpu, layers, inputShape, 1);
       const optimizer = new Sgd({ learningRate: 0.01 });
       const trainer = new Trainer(network, { loss: "softmaxCrossEntropy", optimizer, metrics });
@@ -123,7 +117,7 @@ export function trainingWorkload(gpu: Gpu, size: NetworkSize): Workload {
 
 /**
  * Arithmetic of a step for one example: convolutions and dense layers forward, ∂C/∂weights, and above the first of them
- * ∂C/∂x, each as many operations as the others.
+ * ∂C/∂x, each as many operations as the others. Does not look into layers that contain layers.
  */
 export function stepFlops(layers: readonly Layer[], inputShape: Shape): number {
   let total = 0;

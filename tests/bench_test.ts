@@ -15,7 +15,6 @@ import type { DispatchDescription } from "../src/gpu/program.ts";
 import { Conv2d } from "../src/layers/convolution.ts";
 import { Dense } from "../src/layers/dense.ts";
 import { MaxPool2d } from "../src/layers/pooling.ts";
-import { Sequential } from "../src/models/sequential.ts";
 import { openGpu } from "./gpu.ts";
 
 /** As large a list as that of the report, so small that every operation is one dispatch; convolutions have their own test. */
@@ -81,7 +80,8 @@ Deno.test("bench: workloads", async (t) => {
     const before = gpu.memory;
     const workload = trainingWorkload(gpu, {
       name: "tiny",
-      model: (gpu) => new Sequential(LAYERS, { gpu, inputShape: [2, 6, 6] }),
+      layers: LAYERS,
+      inputShape: [2, 6, 6],
       batch: 3,
       batchOnCard: 3,
     });
@@ -113,6 +113,8 @@ Deno.test("bench: the list has the sizes that are to be compared", async () => {
   const products = convolutions[0] + convolutions[1] + 3 * (7 * 7 * 64 * 512 + 512 * 10);
   assertEquals(find("step c32-c64-fc512 batch 64").flops, 2 * 64 * products);
   assertEquals(find("step lenet5 batch 64").group, "step lenet5");
+  const giant = workloads.find(({ group }) => group === "step alexnet")!;
+  assertEquals([giant.askedBy, isSelected(giant, "step")], ["alexnet", false]);
   const grouped = find("conv2d 8×96×27×27 → 256, 5×5 pad 2 groups 2, dw direct");
   assertEquals(grouped.flops, 2 * (8 * 27 * 27 * 256) * 48 * 25);
   const strided = find("conv2d 8×3×227×227 → 96, 11×11 stride 4, forward direct");
