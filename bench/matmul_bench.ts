@@ -1,4 +1,3 @@
-import { registerBenchmarks } from "./suite.ts";
-import { listWorkloads } from "./workloads.ts";
+import { registerSuite } from "./suite.ts";
 
-await registerBenchmarks(listWorkloads().filter(({ suite }) => suite === "matmul"));
+await registerSuite("matmul");

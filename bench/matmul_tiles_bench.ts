@@ -24,7 +24,7 @@ function planName(plan: MatmulPlan): string {
   return `${family} ${4 * rowGroups}×${4 * columnGroups}, workgroup ${lanesM}×${lanesN}`;
 }
 
-await registerBenchmarks([
+await registerBenchmarks(() => [
   matmulWorkload(SIZE, SIZE, SIZE, { name: "chosen" }),
   ...plans.map((plan) => matmulWorkload(SIZE, SIZE, SIZE, { name: planName(plan), plan })),
 ]);

@@ -38,8 +38,8 @@ export interface Timing {
 const WAIT_MILLISECONDS = 11;
 /** A batch that is long enough for an estimate. */
 const ESTIMATE_MILLISECONDS = 60;
-/** Of which {@linkcode measureSubmit} takes the median. */
-const SUBMISSIONS = 20;
+/** Of which {@linkcode measureSubmit} takes the median; only the fewest, once they have taken long. */
+const SUBMISSIONS = { most: 20, fewest: 3, milliseconds: 2000 };
 
 /** Milliseconds of the wall clock from the first submit until all repetitions are done. */
 export async function timeBatch(workload: PreparedWorkload, repetitions: number): Promise<number> {
@@ -96,7 +96,10 @@ export interface SubmitTiming {
  */
 export async function measureSubmit(workload: PreparedWorkload): Promise<SubmitTiming> {
   const times: number[] = [];
-  for (let i = 0; i < SUBMISSIONS; i++) {
+  const { most, fewest, milliseconds } = SUBMISSIONS;
+  const begin = performance.now();
+  while (times.length < most) {
+    if (times.length >= fewest && performance.now() - begin > milliseconds) break;
     await workload.wait();
     const start = performance.now();
     workload.run(1);

@@ -7,6 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { formatTable } from "../src/text_table.ts";
+import { digits, formatBytes, formatError, showProgress } from "./format.ts";
 import {
   describeAdapter,
   FULL,
@@ -17,15 +18,17 @@ import {
   type Timing,
 } from "./measure.ts";
 import { higherPeaks, measurePeaks, type Peaks } from "./peaks.ts";
-import type { Workload } from "./workload.ts";
+import { isSelected, type Workload } from "./workload.ts";
 import { listWorkloads } from "./workloads.ts";
 
 const HELP = `Usage: deno task bench:report [options]
 
-Times all workloads and prints them beside the adapter's measured peak.
+Times workloads and prints them beside the adapter's measured peak.
 
-  --quick         shorter batches: noisier, under a minute on a software adapter
-  --filter TEXT   only workloads whose name contains TEXT
+  --quick         shorter batches: noisier
+  --filter TEXT   only workloads whose suite or name contains TEXT: matmul, training, "step 784", …
+                  "conv" compares all algorithms of convolution
+  --all           also all that otherwise need a filter: they take minutes
   --json FILE     also writes the figures into FILE, below this folder
   --help          prints this`;
 
@@ -33,6 +36,7 @@ Times all workloads and prints them beside the adapter's measured peak.
 export interface ReportOptions {
   readonly quick: boolean;
   readonly filter: string;
+  readonly all: boolean;
   readonly json: string | undefined;
   readonly help: boolean;
 }
@@ -47,6 +51,10 @@ export interface ReportRow {
   readonly share: number;
   /** The peak that sets the least time. */
   readonly bound: "FLOP/s" | "B/s";
+  /** Bytes of intermediate results at once, if the workload can say. */
+  readonly workspace?: number;
+  /** Of the results, against float64, if it is looked at. */
+  readonly error?: number;
 }
 
 /** All figures. */
@@ -69,8 +77,8 @@ export interface Report {
  */
 export function parseReportOptions(args: readonly string[]): ReportOptions {
   const unknown: string[] = [];
-  const { quick, filter, json, help } = parseArgs([...args], {
-    boolean: ["quick", "help"],
+  const { quick, filter, all, json, help } = parseArgs([...args], {
+    boolean: ["quick", "all", "help"],
     string: ["filter", "json"],
     unknown: (arg: string) => {
       unknown.push(arg);
@@ -79,14 +87,15 @@ export function parseReportOptions(args: readonly string[]): ReportOptions {
   });
   if (unknown.length > 0) throw new Error(`Unknown: ${unknown.join(" ")}\n\n${HELP}`);
   if (json === "") throw new Error(`--json needs the name of a file\n\n${HELP}`);
-  return { quick, filter: filter ?? "", json, help };
+  return { quick, filter: filter ?? "", all, json, help };
 }
 
 /** Judges a time by the peaks. */
 export function makeRow(
-  { name, flops, bytes }: Pick<Workload, "name" | "flops" | "bytes">,
+  { name, flops, bytes, workspace }: Pick<Workload, "name" | "flops" | "bytes" | "workspace">,
   timing: Timing,
   peaks: Peaks,
+  error?: number,
 ): ReportRow {
   const seconds = timing.median / 1000;
   const arithmetic = flops / peaks.flops.perSecond;
@@ -98,32 +107,46 @@ export function makeRow(
     bytesPerSecond: bytes / seconds,
     share: Math.max(arithmetic, traffic) / seconds,
     bound: arithmetic > traffic ? "FLOP/s" : "B/s",
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(error === undefined ? {} : { error }),
   };
 }
 
-/** The report as text. */
+/** A column of the report. */
+interface ReportColumn {
+  readonly heading: string;
+  readonly align: "left" | "right";
+  /** Empty where the row has nothing to say. */
+  readonly cell: (row: ReportRow) => string;
+}
+
+const COLUMNS: readonly ReportColumn[] = [
+  { heading: "Workload", align: "left", cell: ({ name }) => name },
+  { heading: "ms", align: "right", cell: ({ timing }) => digits(timing.median) },
+  { heading: "least ms", align: "right", cell: ({ timing }) => digits(timing.minimum) },
+  { heading: "GPU ms", align: "right", cell: ({ timing }) => optional(timing.gpu, digits) },
+  { heading: "GFLOP/s", align: "right", cell: ({ flopsPerSecond }) => giga(flopsPerSecond) },
+  { heading: "GB/s", align: "right", cell: ({ bytesPerSecond }) => giga(bytesPerSecond) },
+  {
+    heading: "% of peak",
+    align: "right",
+    cell: ({ share }) => (100 * share).toFixed(share < 0.1 ? 1 : 0),
+  },
+  { heading: "peak", align: "left", cell: ({ bound }) => bound },
+  {
+    heading: "workspace",
+    align: "right",
+    cell: ({ workspace }) => optional(workspace, formatBytes),
+  },
+  { heading: "error", align: "right", cell: ({ error }) => optional(error, formatError) },
+];
+
+/** The report as text. Columns that no row has anything for are left out, but for the GPU's times. */
 export function formatReport({ peaks, rows, submits, ...head }: Report): string {
-  const giga = (perSecond: number) => perSecond === 0 ? "" : digits(perSecond / 1e9);
-  const table = formatTable(
-    rows.map(({ name, timing, flopsPerSecond, bytesPerSecond, share, bound }) => [
-      name,
-      digits(timing.median),
-      digits(timing.minimum),
-      timing.gpu === undefined ? "" : digits(timing.gpu),
-      giga(flopsPerSecond),
-      giga(bytesPerSecond),
-      (100 * share).toFixed(share < 0.1 ? 1 : 0),
-      bound,
-    ]),
-    [
-      { heading: "Workload" },
-      ...["ms", "least ms", "GPU ms", "GFLOP/s", "GB/s", "% of peak"].map((heading) => ({
-        heading,
-        align: "right" as const,
-      })),
-      { heading: "peak" },
-    ],
+  const columns = COLUMNS.filter(({ heading, cell }) =>
+    heading === "GPU ms" || rows.some((row) => cell(row) !== "")
   );
+  const table = formatTable(rows.map((row) => columns.map(({ cell }) => cell(row))), columns);
   const lines = [
     `GPU     ${head.adapter}`,
     `Peaks   ${giga(peaks.flops.perSecond)} GFLOP/s (${peaks.flops.kernel}), ` +
@@ -141,24 +164,31 @@ export function formatReport({ peaks, rows, submits, ...head }: Report): string 
   return lines.join("\n");
 }
 
-/** Three digits, more before the point. */
-function digits(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+/** A rate, in thousands of millions; empty for none. */
+function giga(perSecond: number): string {
+  return perSecond === 0 ? "" : digits(perSecond / 1e9);
 }
 
-async function measureReport({ quick, filter }: ReportOptions): Promise<Report> {
-  const workloads = listWorkloads().filter(({ name }) => name.includes(filter));
-  if (workloads.length === 0) throw new Error(`No workload's name contains "${filter}"`);
-  const effort = quick ? QUICK : FULL;
+function optional(value: number | undefined, format: (value: number) => string): string {
+  return value === undefined ? "" : format(value);
+}
+
+async function measureReport({ quick, filter, all }: ReportOptions): Promise<Report> {
   await using gpu = await Gpu.open();
+  const workloads = listWorkloads(gpu).filter((workload) => isSelected(workload, filter, all));
+  if (workloads.length === 0) {
+    throw new Error(`No workload's suite or name contains "${filter}"; --all looks in all of them`);
+  }
+  const effort = quick ? QUICK : FULL;
   showProgress("peaks");
   const peaksBefore = await measurePeaks(gpu, effort);
-  const timings: Timing[] = [];
+  const measured: [Timing, error: number | undefined][] = [];
   const submits: Record<string, SubmitTiming> = {};
   for (const workload of workloads) {
     showProgress(workload.name);
     using prepared = workload.prepare(gpu);
-    timings.push(await measure(prepared, effort, gpu.adapter.timestamps));
+    const timing = await measure(prepared, effort, gpu.adapter.timestamps);
+    measured.push([timing, await prepared.error?.()]);
     if (workload.suite === "training") submits[workload.name] = await measureSubmit(prepared);
   }
   showProgress("peaks");
@@ -171,15 +201,12 @@ async function measureReport({ quick, filter }: ReportOptions): Promise<Report> 
     date: new Date().toISOString().slice(0, 10),
     quick,
     peaks,
-    rows: workloads.map((workload, i) => makeRow(workload, timings[i]!, peaks)),
+    rows: workloads.map((workload, i) => {
+      const [timing, error] = measured[i]!;
+      return makeRow(workload, timing, peaks, error);
+    }),
     submits,
   };
-}
-
-/** Says on a terminal what is being measured. */
-function showProgress(what: string): void {
-  if (!Deno.stderr.isTerminal()) return;
-  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${what === "" ? "" : `${what} …`}`));
 }
 
 if (import.meta.main) {

@@ -18,7 +18,13 @@ import type { Network } from "../src/training/network.ts";
 import type { Trainer } from "../src/training/trainer.ts";
 
 /** The files of benchmarks, and the parts of the report. */
-export type Suite = "matmul" | "elementwise" | "softmax" | "reductions" | "training";
+export type Suite =
+  | "matmul"
+  | "convolution"
+  | "elementwise"
+  | "softmax"
+  | "reductions"
+  | "training";
 
 /** Something to be timed: a fixed amount of work that can be repeated. */
 export interface Workload {
@@ -30,8 +36,22 @@ export interface Workload {
   readonly flops: number;
   /** Bytes that one repetition must move: every input read once, every output written once. */
   readonly bytes: number;
+  /** Bytes of intermediate results at once, for an operation that can say. */
+  readonly workspace?: number;
+  /** A word of the filter without which it is left out, since there are many like it, or since it takes long. */
+  readonly askedBy?: string;
   /** Makes the inputs, compiles the kernels. */
   prepare(gpu: Gpu): PreparedWorkload;
+}
+
+/** Whether a workload is to be measured: its suite and name contain the filter, and what has to be asked for is. */
+export function isSelected(
+  { suite, name, askedBy }: Pick<Workload, "suite" | "name" | "askedBy">,
+  filter: string,
+  all = false,
+): boolean {
+  const asked = all || askedBy === undefined || filter.includes(askedBy);
+  return asked && `${suite}: ${name}`.includes(filter);
 }
 
 /** A workload on the GPU. */
@@ -44,6 +64,8 @@ export interface PreparedWorkload extends Disposable {
   describe(): DispatchDescription[];
   /** The same with GPU times. @throws {GpuError} if the adapter has no timestamps. */
   profile(repetitions?: number): Promise<DispatchProfile[]>;
+  /** The error of the last result against float64, relative; undefined if that is not looked at. */
+  error?(): Promise<number>;
   /** Frees everything. */
   dispose(): void;
 }
@@ -57,18 +79,22 @@ export class PreparedOperation implements PreparedWorkload {
   readonly #gpu: Gpu;
   readonly #tensors: readonly Tensor<DataType>[];
   readonly #program: Program;
+  readonly error?: () => Promise<number>;
 
   /**
    * @param tensors What it reads or writes; freed with it.
    * @param build Records one repetition.
+   * @param error Of the last result against float64.
    */
   constructor(
     gpu: Gpu,
     tensors: readonly Tensor<DataType>[],
     build: (recorder: ProgramRecorder) => void,
+    error?: () => Promise<number>,
   ) {
     this.#gpu = gpu;
     this.#tensors = tensors;
+    if (error !== undefined) this.error = error;
     this.#program = Program.record(gpu.device, "benchmark", (recorder) => {
       recorder.section(SECTION);
       build(recorder);

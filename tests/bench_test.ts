@@ -8,23 +8,37 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import { median } from "../bench/measure.ts";
 import { higherPeaks, measureArithmetic, measureTraffic } from "../bench/peaks.ts";
 import { formatReport, makeRow, parseReportOptions } from "../bench/report.ts";
-import type { Workload } from "../bench/workload.ts";
-import { listWorkloads, SIZES, type Sizes, trainingWorkload } from "../bench/workloads.ts";
+import { denseNetwork, stepFlops, trainingWorkload } from "../bench/training_workloads.ts";
+import { isSelected, type Workload } from "../bench/workload.ts";
+import { listWorkloads, type Sizes } from "../bench/workloads.ts";
 import type { DispatchDescription } from "../src/gpu/program.ts";
+import { Conv2d } from "../src/layers/convolution.ts";
+import { Dense } from "../src/layers/dense.ts";
+import { MaxPool2d } from "../src/layers/pooling.ts";
 import { openGpu } from "./gpu.ts";
 
-/** As large a list as that of the report, so small that every operation is one dispatch. */
+/** As large a list as that of the report, so small that every operation is one dispatch; convolutions have their own test. */
 const TINY: Sizes = {
   cubes: [4, 7],
   transposed: 7,
   products: [[3, 8, 5]],
+  convolutions: [],
   elements: [12, 13],
   rows: [[2, 3], [5, 64]],
   matrix: [6, 4],
-  networks: [[5, 4, 3], [6, 5, 4, 3]],
+  dense: [[5, 4, 3], [6, 5, 4, 3]],
   batch: 4,
   examples: 4,
+  networks: [],
 };
+
+/** A convolutional network on images of 2×6×6. */
+const LAYERS = [
+  new Conv2d({ filters: 3, kernelSize: 3, padding: 1, activation: "relu" }),
+  new MaxPool2d({ poolSize: 2 }),
+  new Conv2d({ filters: 4, kernelSize: 2, groups: 1 }),
+  new Dense({ units: 5 }),
+];
 
 /** The FLOPs of the dispatches that a workload counts: of a training step, the matmuls. */
 function countedFlops({ suite }: Workload, dispatches: DispatchDescription[]): number {
@@ -35,7 +49,7 @@ function countedFlops({ suite }: Workload, dispatches: DispatchDescription[]): n
 
 Deno.test("bench: workloads", async (t) => {
   const gpu = await openGpu();
-  for (const workload of listWorkloads(TINY)) {
+  for (const workload of listWorkloads(gpu, TINY)) {
     await t.step(workload.name, async () => {
       const before = gpu.memory;
       const prepared = workload.prepare(gpu);
@@ -57,19 +71,69 @@ Deno.test("bench: workloads", async (t) => {
     });
   }
   await t.step("more training steps than the table of losses has rows", async () => {
-    using prepared = trainingWorkload([3, 2], 2, 4).prepare(gpu);
+    const size = denseNetwork([3, 2], { batch: 2, examples: 4 });
+    using prepared = trainingWorkload(gpu, size).prepare(gpu);
     prepared.run(1100);
     await prepared.wait();
   });
+  await t.step("a convolutional network", async () => {
+    const before = gpu.memory;
+    const workload = trainingWorkload(gpu, {
+      name: "tiny",
+      layers: LAYERS,
+      inputShape: [2, 6, 6],
+      batch: 3,
+      batchOnCard: 3,
+    });
+    assertEquals(workload.name, "step tiny batch 3");
+    const weights = [2 * 9 * 3, 3 * 4 * 4, 16 * 5] as const;
+    const products = 2 * 36 * weights[0] + 3 * 4 * weights[1] + 3 * weights[2];
+    assertEquals(workload.flops, 3 * 2 * products);
+    assertEquals(stepFlops(LAYERS, [2, 6, 6]), 2 * products);
+    const parameters = weights[0] + 3 + weights[1] + 4 + weights[2] + 5;
+    assertEquals(workload.bytes, 3 * (2 * 36 + 4) + 8 * parameters);
+    using prepared = workload.prepare(gpu);
+    prepared.run(3);
+    await prepared.wait();
+    assert(prepared.describe().some(({ label }) => label.includes("convolution")));
+    prepared.dispose();
+    assertEquals([gpu.memory.buffers, gpu.memory.bytes], [before.buffers, before.bytes]);
+  });
 });
 
-Deno.test("bench: the list has the sizes that are to be compared", () => {
-  const workloads = listWorkloads(SIZES);
+Deno.test("bench: the list has the sizes that are to be compared", async () => {
+  const workloads = listWorkloads(await openGpu());
+  const find = (text: string) => workloads.find(({ name }) => name === text)!;
   const names = workloads.map(({ name }) => name);
   assertEquals(new Set(names).size, names.length);
-  const step = workloads.find(({ name }) => name === "step 784-128-10 batch 128")!;
+  const step = find("step 784-128-10 batch 128");
   assertEquals(step.flops, 2 * 128 * (2 * 784 * 128 + 3 * 128 * 10));
   assertEquals(step.bytes, 128 * (784 + 4) + 2 * 4 * (784 * 128 + 128 + 128 * 10 + 10));
+  const convolutions = [2 * 28 * 28 * 25 * 32, 3 * 14 * 14 * 25 * 32 * 64] as const;
+  const products = convolutions[0] + convolutions[1] + 3 * (7 * 7 * 64 * 512 + 512 * 10);
+  assertEquals(find("step c32-c64-fc512 batch 64").flops, 2 * 64 * products);
+  assertEquals(find("step lenet5 batch 64").group, "step lenet5");
+  const giant = workloads.find(({ group }) => group === "step alexnet")!;
+  assertEquals([giant.askedBy, isSelected(giant, "step")], ["alexnet", false]);
+  const grouped = find("conv2d 8×96×27×27 → 256, 5×5 pad 2 groups 2, dw direct");
+  assertEquals(grouped.flops, 2 * (8 * 27 * 27 * 256) * 48 * 25);
+  const strided = find("conv2d 8×3×227×227 → 96, 11×11 stride 4, forward direct");
+  assertEquals(strided.flops, 2 * (8 * 55 * 55 * 96) * 3 * 121);
+  assertEquals(strided.bytes, 4 * (8 * 3 * 227 ** 2 + 96 * 3 * 121 + 8 * 96 * 55 * 55));
+});
+
+Deno.test("bench: what has to be asked for is left out otherwise", () => {
+  const plain = { suite: "matmul", name: "matmul 4×4×4" } as const;
+  const asked = { suite: "training", name: "step giant batch 4", askedBy: "giant" } as const;
+  const selected = (filter: string, all = false) =>
+    [plain, asked].filter((workload) => isSelected(workload, filter, all)).map(({ name }) => name);
+  assertEquals(selected(""), [plain.name]);
+  assertEquals(selected("", true), [plain.name, asked.name]);
+  assertEquals(selected("step"), []);
+  assertEquals(selected("training"), []);
+  assertEquals(selected("step giant"), [asked.name]);
+  assertEquals(selected("batch", true), [asked.name]);
+  assertEquals(selected("4×4"), [plain.name]);
 });
 
 Deno.test("bench: kernels of the peaks give the right results", async (t) => {
@@ -97,11 +161,14 @@ Deno.test("bench: the report's command line", async (t) => {
     assertEquals(parseReportOptions([]), {
       quick: false,
       filter: "",
+      all: false,
       json: undefined,
       help: false,
     });
     const options = parseReportOptions(["--quick", "--filter", "matmul", "--json=a.json"]);
-    assertEquals(options, { quick: true, filter: "matmul", json: "a.json", help: false });
+    const rest = { all: false, json: "a.json", help: false };
+    assertEquals(options, { quick: true, filter: "matmul", ...rest });
+    assertEquals(parseReportOptions(["--all"]).all, true);
   });
   for (const args of [["--fast"], ["-q"], ["matmul"], ["--json"], ["--json", ""]]) {
     await t.step(`refuses ${args.join(" ")}`, () => {
@@ -147,6 +214,23 @@ Deno.test("bench: shares of the peaks", async (t) => {
     assertMatch(text, /^4000000\/900000 +2\.00 +1\.00 +2\.00 +0\.450 +50 +FLOP\/s$/m);
     assertMatch(text, /^0\/500000 +2\.00 +1\.00 +0\.250 +25 +B\/s$/m);
     assertStringIncludes(text, "encode µs per step: 300, least 250 (a step)");
+    assert(!/workspace|error/.test(text));
+  });
+  await t.step("workspace and error, of those that have them", () => {
+    const workload = { name: "conv", flops: 4e6, bytes: 9e5, workspace: 3 * 2 ** 19 };
+    const text = formatReport({
+      adapter: "some adapter",
+      software: true,
+      deno: "2",
+      date: "2026-01-02",
+      quick: false,
+      peaks,
+      rows: [makeRow(workload, timing, peaks, 2.34e-7), row(0, 5e5)],
+      submits: {},
+    });
+    assertMatch(text, /peak +workspace +error$/m);
+    assertMatch(text, /^conv .* FLOP\/s +1\.50 MiB +2\.3e-7$/m);
+    assertMatch(text, /^0\/500000 .* 25 +B\/s$/m);
   });
 });
 

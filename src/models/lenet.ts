@@ -6,9 +6,25 @@
 
 import { Conv2d } from "../layers/convolution.ts";
 import { Dense } from "../layers/dense.ts";
+import type { Layer } from "../layers/layer.ts";
 import { MaxPool2d } from "../layers/pooling.ts";
 import { networkOf, type NetworkOptions } from "./network_options.ts";
 import type { Sequential } from "./sequential.ts";
+
+/** The layers of {@linkcode lenet5}. */
+export function lenet5Layers(options: Pick<NetworkOptions, "classes"> = {}): Layer[] {
+  const { classes = 10 } = options;
+  const activation = "relu";
+  return [
+    new Conv2d({ filters: 6, kernelSize: 5, padding: 2, activation }),
+    new MaxPool2d({ poolSize: 2 }),
+    new Conv2d({ filters: 16, kernelSize: 5, activation }),
+    new MaxPool2d({ poolSize: 2 }),
+    new Dense({ units: 120, activation }),
+    new Dense({ units: 84, activation }),
+    new Dense({ units: classes }),
+  ];
+}
 
 /**
  * LeNet-5 with rectifiers and max pooling: two convolutions of 5×5, each with a pool of 2×2, and three dense layers.
@@ -19,16 +35,5 @@ import type { Sequential } from "./sequential.ts";
  * @see LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
  */
 export function lenet5(options: NetworkOptions): Sequential {
-  const { classes = 10 } = options;
-  const activation = "relu";
-  const layers = [
-    new Conv2d({ filters: 6, kernelSize: 5, padding: 2, activation }),
-    new MaxPool2d({ poolSize: 2 }),
-    new Conv2d({ filters: 16, kernelSize: 5, activation }),
-    new MaxPool2d({ poolSize: 2 }),
-    new Dense({ units: 120, activation }),
-    new Dense({ units: 84, activation }),
-    new Dense({ units: classes }),
-  ];
-  return networkOf(layers, options, [1, 28, 28]);
+  return networkOf(lenet5Layers(options), options, [1, 28, 28]);
 }
