@@ -75,19 +75,34 @@ export {
   type ConvolutionMethodName,
   type ConvolutionPlan,
 } from "./src/ops/convolution_plan.ts";
+export {
+  augmentImages,
+  augmentImagesGradient,
+  type AugmentOptions,
+  type ChannelOptions,
+  normalizeChannels,
+  normalizeChannelsGradient,
+} from "./src/ops/augment.ts";
 export * from "./src/ops/elementwise.ts";
 export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
 export * from "./src/ops/losses.ts";
 export { matmul, type MatmulOptions } from "./src/ops/matmul.ts";
 export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
 export * from "./src/ops/pooling.ts";
-export * from "./src/ops/random.ts";
+export { dropout, randomNormal, type RandomOptions, randomUniform } from "./src/ops/random.ts";
 export * from "./src/ops/reductions.ts";
 export * from "./src/ops/softmax.ts";
 export { matches } from "./src/ops/statistics.ts";
 
 export * from "./src/layers/activations.ts";
 export * from "./src/layers/convolution.ts";
+export {
+  AugmentationLayer,
+  Normalize,
+  type NormalizeOptions,
+  RandomFlip,
+  RandomShift,
+} from "./src/layers/augmentation.ts";
 export { Dense, type DenseOptions } from "./src/layers/dense.ts";
 export { Dropout } from "./src/layers/dropout.ts";
 export { Flatten } from "./src/layers/flatten.ts";
@@ -129,6 +144,11 @@ export {
   Dataset,
   type DatasetOptions,
 } from "./src/data/dataset.ts";
+export {
+  type ChannelMoments,
+  channelMoments,
+  type ChannelMomentsOptions,
+} from "./src/data/channel_moments.ts";
 export { CIFAR10_CLASSES, type Cifar10Split, loadCifar10, parseCifar10 } from "./src/data/cifar.ts";
 export { type DigitOptions, generateDigits } from "./src/data/digits.ts";
 export { writeFileAtomic } from "./src/data/files.ts";

@@ -10,6 +10,7 @@
  */
 
 import type { Row } from "./case.ts";
+import { AUGMENT_ROWS } from "./cases_augment.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
@@ -31,6 +32,7 @@ export const ROWS: readonly Row[] = [
   ...MATMUL_ROWS,
   ...DENSE_ROWS,
   ...CONVOLUTION_ROWS,
+  ...AUGMENT_ROWS,
 ];
 
 /** The row of a name. */

@@ -185,6 +185,31 @@ const MATMUL: readonly Fault[] = [
   fault(BLOCK, "lanes transposed", "lane % 8u", "lane / 8u"),
 ];
 
+const AUGMENT: readonly Fault[] = [
+  fault("augmentImages", "mirrored about the wrong axis", "width - 1 - (j", "width - (j"),
+  fault("augmentImages", "always mirrored", "(words.x >> 31u) == 1u", "true"),
+  fault("augmentImages", "another bit mirrors", "words.x >> 31u", "words.x & 1u"),
+  fault("augmentImages", "one offset for both directions", "words.y & 0xffffu", "words.y >> 16u"),
+  fault("augmentImages", "no offset down and right", "2u * u.shift + 1u", "2u * u.shift"),
+  fault("augmentImages", "offsets not centred", " - i32(u.shift)", ""),
+  fault("augmentImages", "the step ignored", "vec2u(image, u.counter)", "vec2u(image, 0u)"),
+  fault(
+    "augmentImages",
+    "channels move by themselves",
+    "row / (u.channels * u.height)",
+    "row / u.height",
+  ),
+  fault("augmentImages", "a row too many at the bottom", "line < height", "line <= height"),
+  fault("augmentImages", "border repeated", "var value = 0.0", "var value = x[from_row]"),
+  fault("augmentImages gradient", "moved on, not back", "-offset(words.y", "offset(words.y"),
+  fault("augmentImages gradient", "mirrored images moved on", "select(-1, 1,", "select(-1, -1,"),
+  fault("normalizeChannels", "missing mean", "x[at] - mean", "x[at]"),
+  fault("normalizeChannels", "channels not offset", "u.first + channel", "channel"),
+  fault("normalizeChannels", "the first channel's scale", "scale = u.scale_1", "scale = u.scale_0"),
+  fault("normalizeChannels", "place for channel", "plane % u.count", "i % u.count"),
+  fault("normalizeChannels gradient", "missing scale", "scale * (", "("),
+];
+
 /** All faults. */
 export const FAULTS: readonly Fault[] = [
   ...ELEMENTWISE,
@@ -194,4 +219,5 @@ export const FAULTS: readonly Fault[] = [
   ...RANDOM,
   ...UPDATES,
   ...MATMUL,
+  ...AUGMENT,
 ];

@@ -6,6 +6,7 @@
 
 import { FormatError } from "../errors.ts";
 import { Gelu, LeakyRelu, Relu, Sigmoid, Softmax, Softplus, Step, Tanh } from "./activations.ts";
+import { Normalize, type NormalizeOptions, RandomFlip, RandomShift } from "./augmentation.ts";
 import { Conv1d, Conv2d, Conv3d, type ConvolutionLayerOptions } from "./convolution.ts";
 import { Dense, type DenseOptions } from "./dense.ts";
 import { Dropout } from "./dropout.ts";
@@ -48,6 +49,9 @@ const FACTORIES: Readonly<Record<string, Factory>> = {
   MaxPool1d: (options) => new MaxPool1d(options as unknown as MaxPoolLayerOptions),
   MaxPool2d: (options) => new MaxPool2d(options as unknown as MaxPoolLayerOptions),
   MaxPool3d: (options) => new MaxPool3d(options as unknown as MaxPoolLayerOptions),
+  Normalize: (options) => new Normalize(options as unknown as NormalizeOptions),
+  RandomFlip: (options) => new RandomFlip(options),
+  RandomShift: (options) => new RandomShift(options as { pixels: number }),
   Relu: (options) => new Relu(options),
   Sigmoid: (options) => new Sigmoid(options),
   Softmax: (options) => new Softmax(options),
