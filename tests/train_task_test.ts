@@ -4,13 +4,17 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { CIFAR10_CLASSES, loadCifar10 } from "../src/data/cifar.ts";
 import { generateDigits } from "../src/data/digits.ts";
 import { OptionError } from "../src/errors.ts";
 import { Sequential } from "../src/models/sequential.ts";
+import { Random } from "../src/random.ts";
 import { TerminalDisplay } from "../tools/train_display.ts";
+import { createModel } from "../tools/train_models.ts";
 import { helpText, parseOptions } from "../tools/train_options.ts";
 import { openGpu } from "./gpu.ts";
+import { gzip } from "./gzip.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -159,18 +163,121 @@ Deno.test("train --data refuses a folder that is none, or has not all files", as
     const { code, stderr } = await train(["--data", `${folder}/none`]);
     assertEquals(code, 2);
     assertMatch(stderr, /^--data: expected a folder .*none", which does not exist\n/);
+    const empty = await train(["--data", folder]);
+    assertEquals(empty.code, 2);
+    assertMatch(empty.stderr, /the files of MNIST or CIFAR-10, got ".*", which has neither train-/);
+    assertMatch(empty.stderr, / nor data_batch_1\.bin … data_batch_5\.bin, gzipped or not\n/);
     const images = new Uint8Array([0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 28, 0, 0, 0, 28]);
     await Deno.writeFile(`${folder}/train-images-idx3-ubyte`, images);
     const incomplete = await train(["--data", folder]);
     assertEquals(incomplete.code, 2);
-    assertMatch(incomplete.stderr, /which has no train-labels-idx1-ubyte, gzipped or not\n/);
+    assertMatch(
+      incomplete.stderr,
+      /which has MNIST without train-labels-idx1-ubyte, gzipped or not\n/,
+    );
     for (const name of ["train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"]) {
       await Deno.writeFile(`${folder}/${name}-ubyte`, new Uint8Array([0, 0, 8, 1, 0, 0, 0, 0]));
     }
     const malformed = await train(["--data", folder]);
     assertEquals(malformed.code, 1);
     assertMatch(malformed.stderr, /^train-images-idx3-ubyte: at byte .*: expected .*\n$/);
+    for (const name of ["data_batch_2.bin", "test_batch.bin"]) {
+      await Deno.writeFile(`${folder}/${name}`, new Uint8Array(3073));
+    }
+    const both = await train(["--data", folder]);
+    assertEquals(both.code, 2);
+    assertMatch(both.stderr, /, which has those of MNIST and CIFAR-10\n/);
   });
+});
+
+Deno.test("train --data names what is missing of CIFAR-10", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/data_batch_3.bin`, new Uint8Array(3073));
+    const { code, stderr } = await train(["--data", folder]);
+    assertEquals(code, 2);
+    assertMatch(stderr, /, which has CIFAR-10 without test_batch\.bin, gzipped or not\n/);
+  });
+});
+
+/** Writes images of one colour as the files of CIFAR-10: their class is the colour. */
+async function writeColours(folder: string, trainCount: number, testCount: number): Promise<void> {
+  await Deno.mkdir(folder);
+  const random = new Random(3);
+  const records = (count: number) => {
+    const bytes = new Uint8Array(count * 3073);
+    for (let i = 0; i < count; i++) {
+      const label = i % 10;
+      bytes[3073 * i] = label;
+      for (let j = 0; j < 3072; j++) {
+        const mean = [20 * label + 40, 220 - 20 * label, label % 2 === 0 ? 60 : 180];
+        const value = mean[j >> 10]! + 20 * random.normal();
+        bytes[3073 * i + 1 + j] = Math.max(0, Math.min(255, Math.round(value)));
+      }
+    }
+    return bytes;
+  };
+  const half = trainCount / 2;
+  await Deno.writeFile(`${folder}/data_batch_1.bin`, records(half));
+  await Deno.writeFile(`${folder}/data_batch_2.bin.gz`, await gzip(records(half)));
+  await Deno.writeFile(`${folder}/test_batch.bin`, records(testCount));
+}
+
+Deno.test("train --data takes CIFAR-10: normalised, augmented, told and saved with the names of its classes", async () => {
+  await withFolder(async (folder) => {
+    await writeColours(`${folder}/cifar`, 200, 50);
+    const data = ["--data", `${folder}/cifar`, "--batch-size=20", "--epochs=3"];
+    const { code, stdout, stderr } = await train(
+      [...data, "--model=logistic", "--augment", "--out", `${folder}/out`],
+    );
+    assertEquals([code, stderr], [0, ""]);
+    assert(stdout.includes(`Data      CIFAR-10 files in ${folder}/cifar\n`), stdout);
+    assert(stdout.includes("200 images to train on, 50 to test with\n"), stdout);
+    assert(stdout.includes("learning rate 0.01, momentum 0.9, augmented images, seed 7\n"), stdout);
+    assertMatch(stdout, /^class .* recall$/m);
+    for (const name of CIFAR10_CLASSES) assertMatch(stdout, new RegExp(`^\\d ${name} `, "m"));
+    assert(!/digit/.test(stdout), stdout);
+    const wide = stdout.split("\n").filter((line) =>
+      [...line].length > 80 && !line.includes(folder)
+    );
+    assertEquals(wide, [], "lines wider than a terminal");
+    const history = JSON.parse(await Deno.readTextFile(`${folder}/out/history.json`));
+    assertEquals([history.options.augment, history.options["learning-rate"]], [true, 0.01]);
+    const { valAccuracy } = history.epochs[2];
+    assert(valAccuracy > 0.9, `${valAccuracy} of ten colours`);
+
+    // The saved model takes images as they are: the normalisation is in it.
+    using model = await Sequential.load(`${folder}/out/model.safetensors`, {
+      gpu: await openGpu(),
+    });
+    assertEquals(
+      model.layers.map(({ kind }) => kind).join(),
+      "Normalize,RandomFlip,RandomShift,Dense",
+    );
+    const test = await loadCifar10(`${folder}/cifar`, "test");
+    const scores = await model.predict(test);
+    const right = test.y.filter((label, i) => {
+      const row = scores.subarray(10 * i, 10 * i + 10);
+      return row.indexOf(Math.max(...row)) === label;
+    }).length;
+    assertEquals(right / 50, valAccuracy);
+  });
+});
+
+Deno.test("createModel says that a network does not fit the images", async () => {
+  const gpu = await openGpu();
+  const tiny = generateDigits({ count: 10, seed: 1, size: 8 });
+  const options = { ...parseOptions(["--model=lenet5"]) };
+  await assertRejects(
+    () => createModel(options, tiny, gpu),
+    OptionError,
+    "--model lenet5 cannot take images of shape [1, 8, 8]: Cannot build Conv2d (layer 2)",
+  );
+  using shifted = await createModel(
+    { ...options, augment: true },
+    generateDigits({ count: 10, seed: 1 }),
+    gpu,
+  );
+  assertEquals(shifted.layers[0]!.kind, "RandomShift", "digits are not mirrored");
 });
 
 /** Writes digits as the four files of MNIST. */

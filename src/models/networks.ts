@@ -8,6 +8,7 @@ import type { Gpu } from "../gpu/gpu.ts";
 import { Conv2d } from "../layers/convolution.ts";
 import { Dense } from "../layers/dense.ts";
 import { Dropout } from "../layers/dropout.ts";
+import type { Layer } from "../layers/layer.ts";
 import { MaxPool2d } from "../layers/pooling.ts";
 import type { ActivationName } from "../ops/activation_source.ts";
 import type { Shape } from "../shape.ts";
@@ -23,6 +24,8 @@ export interface NetworkOptions {
   classes?: number;
   /** Of the initial parameters, the order of the examples and dropout. Default 0. */
   seed?: number;
+  /** Layers before the network's own, such as normalisation and augmentation. Default none. */
+  preprocessing?: readonly Layer[];
 }
 
 /** Options of {@linkcode mlp}. */
@@ -44,8 +47,12 @@ const DIGIT: Shape = [1, 28, 28];
  * @throws {OptionError} if an option is out of range.
  */
 export function logisticRegression(options: NetworkOptions): Sequential {
-  const { gpu, inputShape = DIGIT, classes = 10, seed = 0 } = options;
-  return new Sequential([new Dense({ units: classes })], { gpu, inputShape, seed });
+  const { gpu, inputShape = DIGIT, classes = 10, seed = 0, preprocessing = [] } = options;
+  return new Sequential([...preprocessing, new Dense({ units: classes })], {
+    gpu,
+    inputShape,
+    seed,
+  });
 }
 
 /**
@@ -55,13 +62,17 @@ export function logisticRegression(options: NetworkOptions): Sequential {
  * @throws {OptionError} if an option is out of range.
  */
 export function mlp(options: MlpOptions): Sequential {
-  const { gpu, inputShape = DIGIT, classes = 10, seed = 0 } = options;
+  const { gpu, inputShape = DIGIT, classes = 10, seed = 0, preprocessing = [] } = options;
   const { hidden = [128], activation = "relu", dropout = 0 } = options;
   const layers = hidden.flatMap((units) => [
     new Dense({ units, activation }),
     ...(dropout > 0 ? [new Dropout({ rate: dropout })] : []),
   ]);
-  return new Sequential([...layers, new Dense({ units: classes })], { gpu, inputShape, seed });
+  return new Sequential([...preprocessing, ...layers, new Dense({ units: classes })], {
+    gpu,
+    inputShape,
+    seed,
+  });
 }
 
 /**
@@ -73,9 +84,10 @@ export function mlp(options: MlpOptions): Sequential {
  * @see LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
  */
 export function lenet5(options: NetworkOptions): Sequential {
-  const { gpu, inputShape = DIGIT, classes = 10, seed = 0 } = options;
+  const { gpu, inputShape = DIGIT, classes = 10, seed = 0, preprocessing = [] } = options;
   const activation = "relu";
   return new Sequential([
+    ...preprocessing,
     new Conv2d({ filters: 6, kernelSize: 5, padding: 2, activation }),
     new MaxPool2d({ poolSize: 2 }),
     new Conv2d({ filters: 16, kernelSize: 5, activation }),
