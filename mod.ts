@@ -153,12 +153,16 @@ export { CIFAR10_CLASSES, type Cifar10Split, loadCifar10, parseCifar10 } from ".
 export { type DigitOptions, generateDigits } from "./src/data/digits.ts";
 export { writeFileAtomic } from "./src/data/files.ts";
 export { gunzip, type IdxFile, isGzip, parseIdx } from "./src/data/idx.ts";
+export { loadImage, saveImage } from "./src/data/image_files.ts";
+export type { Image, ImageSource } from "./src/data/image_planes.ts";
 export { loadMnist, type MnistSplit, parseMnist } from "./src/data/mnist.ts";
 export {
   downloadMnist,
   type DownloadOptions,
   type DownloadProgress,
 } from "./src/data/mnist_download.ts";
+export { encodePng, isPng, parsePng } from "./src/data/png.ts";
+export { encodePpm, isPpm, parsePpm } from "./src/data/ppm.ts";
 export {
   encodeSafetensors,
   parseSafetensors,
