@@ -9,30 +9,14 @@ import { CIFAR10_CLASSES, loadCifar10 } from "../src/data/cifar.ts";
 import { generateDigits } from "../src/data/digits.ts";
 import { OptionError } from "../src/errors.ts";
 import { Sequential } from "../src/models/sequential.ts";
-import { Random } from "../src/random.ts";
 import { TerminalDisplay } from "../tools/train_display.ts";
 import { createModel } from "../tools/train_models.ts";
 import { helpText, parseOptions } from "../tools/train_options.ts";
 import { openGpu } from "./gpu.ts";
-import { gzip } from "./gzip.ts";
+import { writeColours, writeDigits } from "./image_data.ts";
+import { DENO_DIR, ROOT, taskCommand } from "./task.ts";
 
-const ROOT = new URL("../", import.meta.url);
-
-/** The command of deno.json's task, as the shell would split it. */
-const COMMAND: readonly string[] = await (async () => {
-  const config = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
-  const command: string = config.tasks.train.command;
-  const words = [...command.matchAll(/'([^']*)'|"([^"]*)"|\S+/g)].map((m) => m[1] ?? m[2] ?? m[0]);
-  assertEquals(words.shift(), "deno");
-  const flags = (Deno.env.get("STRATA_FLAGS") ?? "").split(" ").filter((flag) => flag !== "");
-  return words.flatMap((word) => word === "$STRATA_FLAGS" ? flags : [word]);
-})();
-
-/** Where the child finds Deno's cache although its own cache folder is another. */
-const DENO_DIR: string = await (async () => {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
-})();
+const COMMAND = await taskCommand("train");
 
 interface Result {
   code: number;
@@ -199,29 +183,6 @@ Deno.test("train --data names what is missing of CIFAR-10", async () => {
   });
 });
 
-/** Writes images of one colour as the files of CIFAR-10: their class is the colour. */
-async function writeColours(folder: string, trainCount: number, testCount: number): Promise<void> {
-  await Deno.mkdir(folder);
-  const random = new Random(3);
-  const records = (count: number) => {
-    const bytes = new Uint8Array(count * 3073);
-    for (let i = 0; i < count; i++) {
-      const label = i % 10;
-      bytes[3073 * i] = label;
-      for (let j = 0; j < 3072; j++) {
-        const mean = [20 * label + 40, 220 - 20 * label, label % 2 === 0 ? 60 : 180];
-        const value = mean[j >> 10]! + 20 * random.normal();
-        bytes[3073 * i + 1 + j] = Math.max(0, Math.min(255, Math.round(value)));
-      }
-    }
-    return bytes;
-  };
-  const half = trainCount / 2;
-  await Deno.writeFile(`${folder}/data_batch_1.bin`, records(half));
-  await Deno.writeFile(`${folder}/data_batch_2.bin.gz`, await gzip(records(half)));
-  await Deno.writeFile(`${folder}/test_batch.bin`, records(testCount));
-}
-
 Deno.test("train --data takes CIFAR-10: normalised, augmented, told and saved with the names of its classes", async () => {
   await withFolder(async (folder) => {
     await writeColours(`${folder}/cifar`, 200, 50);
@@ -279,21 +240,6 @@ Deno.test("createModel says that a network does not fit the images", async () =>
   );
   assertEquals(shifted.layers[0]!.kind, "RandomShift", "digits are not mirrored");
 });
-
-/** Writes digits as the four files of MNIST. */
-async function writeDigits(folder: string, trainCount: number, testCount: number): Promise<void> {
-  await Deno.mkdir(folder);
-  for (const [split, count, seed] of [["train", trainCount, 1], ["t10k", testCount, 2]] as const) {
-    const { x, y } = generateDigits({ count, seed });
-    const size = [count >>> 24, count >>> 16 & 255, count >>> 8 & 255, count & 255];
-    const images = [0, 0, 8, 3, ...size, 0, 0, 0, 28, 0, 0, 0, 28];
-    const write = async (name: string, head: number[], body: Iterable<number>) => {
-      await Deno.writeFile(`${folder}/${split}-${name}-ubyte`, Uint8Array.from([...head, ...body]));
-    };
-    await write("images-idx3", images, x);
-    await write("labels-idx1", [0, 0, 8, 1, ...size], y);
-  }
-}
 
 Deno.test("train --data trains, tells and saves; the same seed gives the same bits", async () => {
   await withFolder(async (folder) => {
