@@ -203,10 +203,10 @@ const AUGMENT: readonly Fault[] = [
   fault("augmentImages", "border repeated", "var value = 0.0", "var value = x[from_row]"),
   fault("augmentImages gradient", "moved on, not back", "-offset(words.y", "offset(words.y"),
   fault("augmentImages gradient", "mirrored images moved on", "select(-1, 1,", "select(-1, -1,"),
-  fault("normalizeChannels", "missing mean", "x[at] - mean", "x[at]"),
+  fault("normalizeChannels", "missing mean", "x[begin + j] - mean", "x[begin + j]"),
   fault("normalizeChannels", "channels not offset", "u.first + channel", "channel"),
   fault("normalizeChannels", "the first channel's scale", "scale = u.scale_1", "scale = u.scale_0"),
-  fault("normalizeChannels", "place for channel", "plane % u.count", "i % u.count"),
+  fault("normalizeChannels", "image for channel", "plane % u.count", "plane / u.count"),
   fault("normalizeChannels gradient", "missing scale", "scale * (", "("),
 ];
 

@@ -11,6 +11,7 @@ import {
   logisticRegression,
   mlp,
   type NetworkOptions,
+  Normalize,
   Sequential,
   Sgd,
   ShapeError,
@@ -40,6 +41,16 @@ for (const [create, parameters] of NETWORKS) {
     }
   });
 }
+
+Deno.test("every network takes layers in front of its own", async () => {
+  const gpu = await openGpu();
+  for (const [create, parameters] of NETWORKS) {
+    const preprocessing = [new Normalize({ mean: [0.13], deviation: [0.31] })];
+    using model = create({ gpu, preprocessing });
+    assertEquals(model.layers[0], preprocessing[0], create.name);
+    assertEquals(model.parameterCount, parameters);
+  }
+});
 
 Deno.test("lenet5 learns digits", async () => {
   const gpu = await openGpu();

@@ -12,7 +12,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkNumber } from "../options.ts";
 import { formatShape, sizeOf } from "../shape.ts";
-import { RANDOM_SOURCE, workgroupsFor } from "./launch.ts";
+import { RANDOM_SOURCE, vectorLength, walkLanes, workgroupsFor } from "./launch.ts";
 import { type RandomOptions, randomUniforms } from "./random.ts";
 
 /** How images are moved. */
@@ -33,8 +33,6 @@ export interface ChannelOptions {
 
 /** The most that an image may be shifted: 2 · 32,767 + 1 places fit the 16 random bits that choose one. */
 export const MAX_SHIFT = 0x7fff;
-/** Pixels of a row, at most, that one invocation moves: its loop ends before lavapipe stops it. */
-const LONGEST_WALK = 60_000;
 /** Channels of one dispatch: all of a colour image. */
 const CHANNELS = 4;
 
@@ -54,7 +52,7 @@ const NORMALIZE = new KernelFamily("normalize_channels", [{
  *
  * Shape: [n, c, h, w] → same.
  *
- * @throws {ShapeError} if x has not four dimensions, or a row more than 60,000 pixels.
+ * @throws {ShapeError} if x has not four dimensions, or a row more than 3,840,000 pixels.
  * @throws {OptionError} if an option is out of range.
  * @see Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural networks", NIPS 2012, § 4.1.
  */
@@ -68,7 +66,7 @@ export function augmentImages(recorder: Recorder, x: Tensor, options: AugmentOpt
  *
  * Shape: dy [n, c, h, w] → same.
  *
- * @throws {ShapeError} if dy has not four dimensions, or a row more than 60,000 pixels.
+ * @throws {ShapeError} if dy has not four dimensions, or a row more than 3,840,000 pixels.
  * @throws {OptionError} if an option is out of range.
  */
 export function augmentImagesGradient(
@@ -82,7 +80,7 @@ export function augmentImagesGradient(
 /**
  * y[n, c, …] = (x[n, c, …] − mean[c]) / deviation[c]. Shape: [n, c, …] → same.
  *
- * @throws {ShapeError} if x has not as many channels as there are means.
+ * @throws {ShapeError} if x has not as many channels as there are means, or one is too large.
  * @throws {OptionError} if a mean is not finite, or a deviation not above 0.
  */
 export function normalizeChannels(
@@ -96,7 +94,7 @@ export function normalizeChannels(
 /**
  * The gradient of {@linkcode normalizeChannels}: dx[n, c, …] = dy[n, c, …] / deviation[c]. Shape: [n, c, …] → same.
  *
- * @throws {ShapeError} if dy has not as many channels as there are deviations.
+ * @throws {ShapeError} if dy has not as many channels as there are deviations, or one is too large.
  * @throws {OptionError} if a deviation is not above 0.
  */
 export function normalizeChannelsGradient(
@@ -147,13 +145,7 @@ function augment(
     throw new ShapeError(`${what}: expected images [n, c, h, w], got ${formatShape(x.shape)}`);
   }
   const [images, channels, height, width] = x.shape as [number, number, number, number];
-  if (width > LONGEST_WALK) {
-    throw new ShapeError(`${what}: a row may have ${LONGEST_WALK} pixels, got ${width}`);
-  }
-  // A row's neighbours lie together on a card's bus; on a processor only the drawing of the numbers is shared.
-  const most = recorder.device.adapter.software ? 8 : 32;
-  let lanes = 1;
-  while (lanes < most && lanes < width) lanes *= 2;
+  const lanes = walkLanes(recorder.device, width, what);
   const rows = images * channels * height;
   const y = recorder.empty(x.shape);
   recorder.dispatch({
@@ -177,7 +169,8 @@ function normalize(recorder: Recorder, x: Tensor, options: ChannelOptions, what:
       }`,
     );
   }
-  const inner = sizeOf(space);
+  const { vector, length: inner } = vectorLength(sizeOf(space));
+  const lanes = walkLanes(recorder.device, inner, what);
   const y = recorder.empty(x.shape);
   for (let first = 0; first < channels; first += CHANNELS) {
     const count = Math.min(CHANNELS, channels - first);
@@ -185,14 +178,14 @@ function normalize(recorder: Recorder, x: Tensor, options: ChannelOptions, what:
       [`mean_${c}`, mean[first + c] ?? 0],
       [`scale_${c}`, 1 / (deviation[first + c] ?? 1)],
     ]).flat();
-    const length = images! * count * inner;
+    const planes = images! * count;
     recorder.dispatch({
       label: `${what} ${formatShape(x.shape)}`,
-      kernel: NORMALIZE.variant({ CHANNELS }),
+      kernel: NORMALIZE.variant({ CHANNELS, VECTOR: vector, LANES: lanes }),
       tensors: { x, y },
-      uniforms: { length, channels, inner, first, count, ...Object.fromEntries(numbers) },
-      workgroups: workgroupsFor(length),
-      flops: 2 * length,
+      uniforms: { planes, channels, inner, first, count, ...Object.fromEntries(numbers) },
+      workgroups: inner === 0 ? 0 : workgroupsFor(planes * lanes),
+      flops: 2 * planes * sizeOf(space),
     });
   }
   return y;
