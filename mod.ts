@@ -30,6 +30,15 @@ export type {
   PoolOptions,
 } from "./src/window_options.ts";
 export { permute, Random, threefry } from "./src/random.ts";
+export { gaussianKernel, sobelKernel } from "./src/filter_kernels.ts";
+export {
+  type MatrixRows,
+  separability,
+  separate,
+  type SeparatedKernel,
+  type SingularValues,
+  singularValues,
+} from "./src/singular_values.ts";
 
 export type { CompiledKernel } from "./src/gpu/compile.ts";
 export type { AdapterInfo, Copyable, Device, DeviceOptions } from "./src/gpu/device.ts";
@@ -84,9 +93,16 @@ export {
   normalizeChannelsGradient,
 } from "./src/ops/augment.ts";
 export * from "./src/ops/elementwise.ts";
+export { fft2d, type Fft2dOptions, ifft2d, type InverseFft2dOptions } from "./src/ops/fft.ts";
+export { filter2d, type Filter2dOptions } from "./src/ops/filter2d.ts";
 export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
 export * from "./src/ops/losses.ts";
-export { matmul, type MatmulOptions } from "./src/ops/matmul.ts";
+export {
+  batchedMatmul,
+  type BatchedMatmulOptions,
+  matmul,
+  type MatmulOptions,
+} from "./src/ops/matmul.ts";
 export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
 export * from "./src/ops/pooling.ts";
 export { dropout, randomNormal, type RandomOptions, randomUniform } from "./src/ops/random.ts";

@@ -16,6 +16,10 @@ struct Uniforms {
   chunk: u32, // a multiple of DEPTH if there are several parts
   tiles_m: u32,
   tiles_n: u32,
+  batches: u32, // products, one after the other
+  a_batch: u32, // from a matrix to the next, in floats; 0 if all products share it
+  b_batch: u32,
+  parts: u32,
 }
 
 //# if VECTOR_a
@@ -44,11 +48,11 @@ var<workgroup> b_block: array<vec4f, ${DEPTH} * ${BLOCK_N} / 4>;
 
 // Four neighbours of a matrix (outer, inner) along its inner dimension, zero outside.
 //# for M in a b
-fn load_${M}(outer: u32, outer_end: u32, inner: u32, inner_end: u32, width: u32) -> vec4f {
+fn load_${M}(base: u32, outer: u32, outer_end: u32, inner: u32, inner_end: u32, width: u32) -> vec4f {
   if (outer >= outer_end || inner >= inner_end) {
     return vec4f(0.0);
   }
-  let at = outer * width + inner;
+  let at = base + outer * width + inner;
 //# if VECTOR_${M}
   return ${M}[at / 4u];
 //# else
@@ -70,14 +74,15 @@ fn main(
   let flat = workgroup.y * workgroups.x + workgroup.x;
   let tile_m = flat % u.tiles_m;
   let tile_n = (flat / u.tiles_m) % u.tiles_n;
-  let part = flat / (u.tiles_m * u.tiles_n);
+  let part = (flat / (u.tiles_m * u.tiles_n)) % u.parts;
+  let batch = flat / (u.tiles_m * u.tiles_n * u.parts);
   let block_row = tile_m * ${BLOCK_M}u;
   let block_column = tile_n * ${BLOCK_N}u;
   let lane_n = lane % ${THREADS_N}u;
   let lane_m = lane / ${THREADS_N}u;
   let k_begin = part * u.chunk;
   let k_end = min(k_begin + u.chunk, u.k);
-  if (k_begin >= max(u.k, 1u)) {
+  if (batch >= u.batches) {
     return; // a superfluous workgroup of the fold; all its invocations leave, so the barriers below stay legal
   }
 
@@ -96,11 +101,11 @@ fn main(
 //# if TRANSPOSE_a
       let step = slot / (${BLOCK_M}u / 4u);
       let row = 4u * (slot % (${BLOCK_M}u / 4u));
-      a_block[slot] = load_a(k + step, k_end, block_row + row, u.m, u.m);
+      a_block[slot] = load_a(batch * u.a_batch, k + step, k_end, block_row + row, u.m, u.m);
 //# else
       let row = slot / (${DEPTH}u / 4u);
       let step = 4u * (slot % (${DEPTH}u / 4u));
-      let four = load_a(block_row + row, u.m, k + step, k_end, u.k);
+      let four = load_a(batch * u.a_batch, block_row + row, u.m, k + step, k_end, u.k);
 //# for i in 0..4
       a_block[(step + ${i}u) * (${BLOCK_M}u / 4u) + row / 4u][row % 4u] = four[${i}];
 //# end
@@ -113,14 +118,14 @@ fn main(
 //# if TRANSPOSE_b
       let column = slot / (${DEPTH}u / 4u);
       let step = 4u * (slot % (${DEPTH}u / 4u));
-      let four = load_b(block_column + column, u.n, k + step, k_end, u.k);
+      let four = load_b(batch * u.b_batch, block_column + column, u.n, k + step, k_end, u.k);
 //# for i in 0..4
       b_block[(step + ${i}u) * (${BLOCK_N}u / 4u) + column / 4u][column % 4u] = four[${i}];
 //# end
 //# else
       let step = slot / (${BLOCK_N}u / 4u);
       let column = 4u * (slot % (${BLOCK_N}u / 4u));
-      b_block[slot] = load_b(k + step, k_end, block_column + column, u.n, u.n);
+      b_block[slot] = load_b(batch * u.b_batch, k + step, k_end, block_column + column, u.n, u.n);
 //# end
     }
 //# end
@@ -145,7 +150,7 @@ fn main(
     workgroupBarrier();
   }
 
-  let base = part * u.m * u.n;
+  let base = (part * u.batches + batch) * u.m * u.n;
 //# for h in 0..COLUMN_GROUPS
   {
     let column = block_column + 4u * (${h}u * ${THREADS_N}u + lane_n);

@@ -14,6 +14,9 @@ struct Uniforms {
   a_step: u32,
   b_step: u32,
   b_column: u32,
+  batches: u32, // products, one after the other
+  a_batch: u32, // from a matrix to the next; 0 if all products share it
+  b_batch: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -33,7 +36,8 @@ fn main(
   let at = (workgroup.y * workgroups.x + workgroup.x) * 64u + lane;
   let column = at % u.n;
   let row = (at / u.n) % u.m;
-  let part = at / (u.n * u.m);
+  let batch = (at / (u.n * u.m)) % u.batches;
+  let part = at / (u.n * u.m * u.batches);
   if (part >= u.parts) {
     return;
   }
@@ -41,7 +45,7 @@ fn main(
   let k_end = min(k_begin + u.chunk, u.k);
   var sum = 0.0;
   for (var k = k_begin; k < k_end; k++) {
-    sum += a[row * u.a_row + k * u.a_step] * b[k * u.b_step + column * u.b_column];
+    sum += a[batch * u.a_batch + row * u.a_row + k * u.a_step] * b[batch * u.b_batch + k * u.b_step + column * u.b_column];
   }
 //# if BIAS
   sum += bias[column];

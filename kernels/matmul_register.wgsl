@@ -1,7 +1,8 @@
 // c = activation(op(a) · op(b) + bias), without workgroup memory: each invocation keeps a tile of rows × columns
 // of c in registers and streams both operands past it, four steps of k at a time.
 //
-// a (m, k), or (k, m) if TRANSPOSE_a; b (k, n), or (n, k) if TRANSPOSE_b; bias (n); c (m, n); row-major f32.
+// a (m, k), or (k, m) if TRANSPOSE_a; b (k, n), or (n, k) if TRANSPOSE_b; bias (n); c (m, n); row-major f32. Several products
+// of the same size lie one after the other (batches), or share an operand (a_batch or b_batch 0); c (parts, batches, m, n).
 // VECTOR_a, VECTOR_b, VECTOR_c: the last dimension is a multiple of 4, so the buffer is read or written as vec4.
 // Tile of an invocation: 4·ROW_GROUPS × 4·COLUMN_GROUPS. Workgroup: LANES_N × LANES_M invocations, lanes along n
 // own every LANES_N-th vec4 of columns. A flat workgroup index, rows fastest (the columns of b stay in the cache).
@@ -17,6 +18,10 @@ struct Uniforms {
   chunk: u32, // steps of k in one part, a multiple of 4 if there are several
   tiles_m: u32,
   tiles_n: u32,
+  batches: u32, // products, one after the other
+  a_batch: u32, // from a matrix to the next, in floats; 0 if all products share it
+  b_batch: u32,
+  parts: u32,
 }
 
 //# if VECTOR_a
@@ -48,12 +53,13 @@ fn main(
   let flat = workgroup.y * workgroups.x + workgroup.x;
   let tile_m = flat % u.tiles_m;
   let tile_n = (flat / u.tiles_m) % u.tiles_n;
-  let part = flat / (u.tiles_m * u.tiles_n);
+  let part = (flat / (u.tiles_m * u.tiles_n)) % u.parts;
+  let batch = flat / (u.tiles_m * u.tiles_n * u.parts);
   let row = (tile_m * ${LANES_M}u + local.y) * (4u * ${ROW_GROUPS}u);
   let group = tile_n * (${LANES_N}u * ${COLUMN_GROUPS}u) + local.x; // in vec4s of columns
   let k_begin = part * u.chunk;
   let k_end = min(k_begin + u.chunk, u.k);
-  if (row >= u.m || 4u * group >= u.n || k_begin >= max(u.k, 1u)) {
+  if (row >= u.m || 4u * group >= u.n || batch >= u.batches) {
     return;
   }
 
@@ -66,21 +72,28 @@ fn main(
 //# end
 
   // Where each row of a and column of b begins.
+//# for M in a b
+//# if VECTOR_${M}
+  let base_${M} = batch * u.${M}_batch / 4u;
+//# else
+  let base_${M} = batch * u.${M}_batch;
+//# end
+//# end
 //# for g in 0..ROW_GROUPS
 //# if TRANSPOSE_a
 //# if VECTOR_a
-  let row_${g} = min(row / 4u + ${g}u, u.m / 4u - 1u);
+  let row_${g} = base_a + min(row / 4u + ${g}u, u.m / 4u - 1u);
 //# else
 //# for r in 0..4
-  let row_${g}_${r} = min(row + 4u * ${g}u + ${r}u, u.m - 1u);
+  let row_${g}_${r} = base_a + min(row + 4u * ${g}u + ${r}u, u.m - 1u);
 //# end
 //# end
 //# else
 //# for r in 0..4
 //# if VECTOR_a
-  let row_${g}_${r} = min(row + 4u * ${g}u + ${r}u, u.m - 1u) * (u.k / 4u);
+  let row_${g}_${r} = base_a + min(row + 4u * ${g}u + ${r}u, u.m - 1u) * (u.k / 4u);
 //# else
-  let row_${g}_${r} = min(row + 4u * ${g}u + ${r}u, u.m - 1u) * u.k;
+  let row_${g}_${r} = base_a + min(row + 4u * ${g}u + ${r}u, u.m - 1u) * u.k;
 //# end
 //# end
 //# end
@@ -89,17 +102,17 @@ fn main(
 //# if TRANSPOSE_b
 //# for s in 0..4
 //# if VECTOR_b
-  let column_${h}_${s} = min(4u * (group + ${h}u * ${LANES_N}u) + ${s}u, u.n - 1u) * (u.k / 4u);
+  let column_${h}_${s} = base_b + min(4u * (group + ${h}u * ${LANES_N}u) + ${s}u, u.n - 1u) * (u.k / 4u);
 //# else
-  let column_${h}_${s} = min(4u * (group + ${h}u * ${LANES_N}u) + ${s}u, u.n - 1u) * u.k;
+  let column_${h}_${s} = base_b + min(4u * (group + ${h}u * ${LANES_N}u) + ${s}u, u.n - 1u) * u.k;
 //# end
 //# end
 //# else
 //# if VECTOR_b
-  let column_${h} = min(group + ${h}u * ${LANES_N}u, u.n / 4u - 1u);
+  let column_${h} = base_b + min(group + ${h}u * ${LANES_N}u, u.n / 4u - 1u);
 //# else
 //# for s in 0..4
-  let column_${h}_${s} = min(4u * (group + ${h}u * ${LANES_N}u) + ${s}u, u.n - 1u);
+  let column_${h}_${s} = base_b + min(4u * (group + ${h}u * ${LANES_N}u) + ${s}u, u.n - 1u);
 //# end
 //# end
 //# end
@@ -207,7 +220,7 @@ fn main(
   }
 //# end
 
-  let base = part * u.m * u.n;
+  let base = (part * u.batches + batch) * u.m * u.n;
 //# for h in 0..COLUMN_GROUPS
   {
     let column = 4u * (group + ${h}u * ${LANES_N}u);

@@ -14,8 +14,10 @@ import { AUGMENT_ROWS } from "./cases_augment.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
+import { FFT_ROWS } from "./cases_fft.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
+import { BATCHED_MATMUL_ROWS } from "./cases_matmul_batched.ts";
 import { RANDOM_ROWS } from "./cases_random.ts";
 import { REDUCTION_ROWS } from "./cases_reductions.ts";
 import { SOFTMAX_ROWS } from "./cases_softmax.ts";
@@ -30,9 +32,11 @@ export const ROWS: readonly Row[] = [
   ...RANDOM_ROWS,
   ...UPDATE_ROWS,
   ...MATMUL_ROWS,
+  ...BATCHED_MATMUL_ROWS,
   ...DENSE_ROWS,
   ...CONVOLUTION_ROWS,
   ...AUGMENT_ROWS,
+  ...FFT_ROWS,
 ];
 
 /** The row of a name. */

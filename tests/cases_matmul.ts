@@ -297,13 +297,13 @@ function refusals(): Refusal[] {
     {
       what: "a bias of another length",
       error: ShapeError,
-      message: /^matmul: expected bias of shape \[4\], got \[2\]/,
+      message: /^matmul: bias: expected shape \[4\], got \[2\]/,
       call: (gpu) => matmul(gpu, blank(gpu, 2, 3), blank(gpu, 3, 4), { bias: blank(gpu, 2) }),
     },
     {
       what: "out of another shape",
       error: ShapeError,
-      message: /^matmul: expected out of shape \[2, 4\], got \[4, 2\]/,
+      message: /^matmul: out: expected shape \[2, 4\], got \[4, 2\]/,
       call: (gpu) => matmul(gpu, blank(gpu, 2, 3), blank(gpu, 3, 4), { out: blank(gpu, 4, 2) }),
     },
     {

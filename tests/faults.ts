@@ -182,6 +182,8 @@ const MATMUL: readonly Fault[] = [
   ),
   fault(BLOCK, "wrong width", "outer * width + inner", "outer * (width + 1u) + inner"),
   fault(BLOCK, "one step of the depth dropped", /\{\s+let a_0 = a_block\[15u[^}]*\}/, ""),
+  fault("batched matmul", "first matrix for all", "batch * u.a_batch", "0u"),
+  fault("batched matmul", "results in one place", "u.batches + batch)", "u.batches)"),
   fault(BLOCK, "lanes transposed", "lane % 8u", "lane / 8u"),
 ];
 

@@ -10,6 +10,7 @@ import type { Device } from "../gpu/device.ts";
 import { paddedBytes } from "../gpu/memory.ts";
 import { checkNumber, checkOneOf } from "../options.ts";
 import { DIRECT_METHOD } from "./convolution_direct.ts";
+import { FFT_METHOD } from "./convolution_fft.ts";
 import type {
   ConvolutionMethod,
   ConvolutionPass,
@@ -17,11 +18,17 @@ import type {
   MethodOptions,
 } from "./convolution_method.ts";
 
-/** A method of convolution: "direct", with the outputs in registers. */
-export type ConvolutionMethodName = "direct";
+/**
+ * A method of convolution:
+ *
+ * - "direct": the outputs in registers; the least memory
+ * - "fft": by Fourier transforms of tiles, for large filters with stride 1 in one or two dimensions
+ */
+export type ConvolutionMethodName = "direct" | "fft";
 
 const METHODS: Readonly<Record<ConvolutionMethodName, ConvolutionMethod>> = {
   direct: DIRECT_METHOD,
+  fft: FFT_METHOD,
 };
 
 /** How a convolution is computed; "auto" takes what suits its shape best. */

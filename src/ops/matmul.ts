@@ -14,9 +14,9 @@ import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkOneOf } from "../options.ts";
-import { formatShape, shapesEqual } from "../shape.ts";
+import { formatShape, type Shape } from "../shape.ts";
 import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
-import { NAN_SOURCE } from "./launch.ts";
+import { expectShape, NAN_SOURCE } from "./launch.ts";
 import { blockOf, chooseMatmul, type MatmulPlan, type MatmulSize } from "./matmul_plan.ts";
 
 /** Options of {@linkcode matmul}. */
@@ -84,14 +84,60 @@ export function matmul(
 ): Tensor {
   const { activation = "linear", bias } = options;
   const size = checkMatmul(a, b, options);
-  const { m, n, k } = size;
+  const { m, n } = size;
   const out = options.out ?? recorder.empty([m, n]);
-  const plan = options.plan ?? chooseMatmul(recorder.device, size);
+  multiply(recorder, size, a, b, out, { ...options, activation, bias });
+  return out;
+}
+
+/** Options of {@linkcode batchedMatmul}. */
+export type BatchedMatmulOptions = Omit<MatmulOptions, "bias" | "activation">;
+
+/**
+ * C[i] = op(A[i]) · op(B[i]) for every i, with op(X) = X or Xᵀ. A stack of one matrix serves all products.
+ *
+ * Shape: op(A) [batch or 1, m, k], op(B) [batch or 1, k, n] → C [batch, m, n]. Error of a sum: (k + 16) · 2⁻²⁴ · Σ|a||b|.
+ *
+ * @throws {ShapeError} if the shapes do not fit.
+ */
+export function batchedMatmul(
+  recorder: Recorder,
+  a: Tensor,
+  b: Tensor,
+  options: BatchedMatmulOptions = {},
+): Tensor {
+  const size = checkBatchedMatmul(a, b, options);
+  const { m, n, batches } = size;
+  const out = options.out ?? recorder.empty([batches, m, n]);
+  multiply(recorder, size, a, b, out, { ...options, activation: "linear", bias: undefined });
+  return out;
+}
+
+/** A product, or several of the same size. */
+interface Products extends MatmulSize {
+  readonly batches: number;
+  /** Floats from a matrix to the next, 0 if all products share it. */
+  readonly aBatch: number;
+  readonly bBatch: number;
+}
+
+/** Chooses the variant, and adds up the parts of a split sum. */
+function multiply(
+  recorder: Recorder,
+  size: Products,
+  a: Tensor,
+  b: Tensor,
+  out: Tensor,
+  options: { activation: ActivationName; bias: Tensor | undefined; plan?: MatmulPlan },
+): void {
+  const { activation, bias } = options;
+  const { m, n, k, batches } = size;
+  const plan = options.plan ?? chooseMatmul(recorder.device.adapter, size, batches);
   const split = plan.parts > 1;
-  const target = split ? recorder.empty([plan.parts, m, n]) : out;
+  const target = split ? recorder.empty([plan.parts, batches, m, n]) : out;
   const epilogue = { ACTIVATION: activation, BIAS: bias !== undefined };
   const kind = `${size.transposeA ? "T" : "N"}${size.transposeB ? "T" : "N"}`;
-  const label = `matmul ${kind} ${m}×${k}×${n}`;
+  const label = `matmul ${kind} ${batches === 1 ? "" : `${batches} of `}${m}×${k}×${n}`;
   launch(
     recorder,
     label,
@@ -108,19 +154,18 @@ export function matmul(
       label: `${label}, sum of ${plan.parts} parts`,
       kernel: PARTS.variant(epilogue),
       tensors: { parts: target, c: out, ...(bias === undefined ? {} : { bias }) },
-      uniforms: { outputs: m * n, n, parts: plan.parts },
-      workgroups: Math.ceil(m * n / 64),
-      flops: m * n * plan.parts,
+      uniforms: { outputs: batches * m * n, n, parts: plan.parts },
+      workgroups: Math.ceil(batches * m * n / 64),
+      flops: batches * m * n * plan.parts,
     });
     recorder.release(target);
   }
-  return out;
 }
 
 function launch(
   recorder: Recorder,
   label: string,
-  size: MatmulSize,
+  size: Products,
   plan: MatmulPlan,
   c: Tensor,
   a: Tensor,
@@ -128,11 +173,12 @@ function launch(
   bias: Tensor | undefined,
   epilogue: { ACTIVATION: ActivationName; BIAS: boolean },
 ): void {
-  const { m, n, k, transposeA, transposeB } = size;
+  const { m, n, k, transposeA, transposeB, batches } = size;
   const { parts } = plan;
+  const stack = { batches, a_batch: size.aBatch, b_batch: size.bBatch };
   const chunk = Math.max(1, plan.chunk); // so that workgroups beyond the last part know it where k is 0
   const tensors = { a, b, c, ...(epilogue.BIAS ? { bias: bias! } : {}) };
-  const common = { label, tensors, flops: 2 * m * n * k };
+  const common = { label, tensors, flops: 2 * batches * m * n * k };
   if (plan.family === "plain") {
     recorder.dispatch({
       ...common,
@@ -147,8 +193,9 @@ function launch(
         a_step: transposeA ? m : 1,
         b_step: transposeB ? 1 : n,
         b_column: transposeB ? k : 1,
+        ...stack,
       },
-      workgroups: Math.ceil(parts * m * n / 64),
+      workgroups: Math.ceil(parts * batches * m * n / 64),
     });
     return;
   }
@@ -192,34 +239,63 @@ function launch(
   recorder.dispatch({
     ...common,
     kernel,
-    uniforms: { m, n, k, chunk, tiles_m: tilesM, tiles_n: tilesN },
-    workgroups: tilesM * tilesN * parts,
+    uniforms: { m, n, k, chunk, tiles_m: tilesM, tiles_n: tilesN, parts, ...stack },
+    workgroups: tilesM * tilesN * parts * batches,
   });
 }
 
-function checkMatmul(a: Tensor, b: Tensor, options: MatmulOptions): MatmulSize {
+function checkMatmul(a: Tensor, b: Tensor, options: MatmulOptions): Products {
   checkKeys(options, "matmul", ["transposeA", "transposeB", "bias", "activation", "out", "plan"]);
-  const { transposeA = false, transposeB = false, bias, activation, out } = options;
+  const { activation, bias, out } = options;
   if (activation !== undefined) checkOneOf(activation, "matmul: activation", ACTIVATION_NAMES);
   if (a.shape.length !== 2 || b.shape.length !== 2) {
     throw new ShapeError(
       `matmul: expected two matrices, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
     );
   }
-  const [m, k] = (transposeA ? a.shape.toReversed() : a.shape) as [number, number];
-  const [kB, n] = (transposeB ? b.shape.toReversed() : b.shape) as [number, number];
-  if (k !== kB) {
+  const size = sizeOfProduct("matmul", a.shape, b.shape, options);
+  const { m, n } = size;
+  if (bias !== undefined) expectShape(bias, [n], "matmul: bias");
+  if (out !== undefined) expectShape(out, [m, n], "matmul: out");
+  return { ...size, batches: 1, aBatch: 0, bBatch: 0 };
+}
+
+function checkBatchedMatmul(a: Tensor, b: Tensor, options: BatchedMatmulOptions): Products {
+  const what = "batchedMatmul";
+  checkKeys(options, what, ["transposeA", "transposeB", "out", "plan"]);
+  const [countA, countB] = [a.shape[0]!, b.shape[0]!];
+  const batches = countA === 1 ? countB : countA;
+  if (
+    a.shape.length !== 3 || b.shape.length !== 3 || (countB !== 1 && countB !== batches)
+  ) {
     throw new ShapeError(
-      `matmul: op(a) is ${formatShape([m, k])} and op(b) is ${formatShape([kB, n])}; ` +
-        `the inner dimensions ${k} and ${kB} must be equal`,
+      `${what}: expected two stacks of as many matrices, or one of them of a single one, got ` +
+        `${formatShape(a.shape)} and ${formatShape(b.shape)}`,
     );
   }
-  if (bias !== undefined && !shapesEqual(bias.shape, [n])) {
-    throw new ShapeError(`matmul: expected bias of shape [${n}], got ${formatShape(bias.shape)}`);
-  }
-  if (out !== undefined && !shapesEqual(out.shape, [m, n])) {
+  const size = sizeOfProduct(what, a.shape.slice(1), b.shape.slice(1), options);
+  const { m, n, k } = size;
+  if (options.out !== undefined) expectShape(options.out, [batches, m, n], `${what}: out`);
+  return {
+    ...size,
+    batches,
+    aBatch: countA === 1 ? 0 : m * k,
+    bBatch: countB === 1 ? 0 : k * n,
+  };
+}
+
+function sizeOfProduct(
+  what: string,
+  a: Shape,
+  b: Shape,
+  { transposeA = false, transposeB = false }: MatmulOptions,
+): MatmulSize {
+  const [m, k] = (transposeA ? a.toReversed() : a) as [number, number];
+  const [kB, n] = (transposeB ? b.toReversed() : b) as [number, number];
+  if (k !== kB) {
     throw new ShapeError(
-      `matmul: expected out of shape [${m}, ${n}], got ${formatShape(out.shape)}`,
+      `${what}: op(a) is ${formatShape([m, k])} and op(b) is ${formatShape([kB, n])}; ` +
+        `the inner dimensions ${k} and ${kB} must be equal`,
     );
   }
   return { m, n, k, transposeA, transposeB };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Device } from "../gpu/device.ts";
+import type { AdapterInfo } from "../gpu/device.ts";
 
 /** The size and the orientation of a product. */
 export interface MatmulSize {
@@ -86,16 +86,23 @@ const MAX_CHUNK = 131_072;
 /** Shorter parts than this do not repay the second pass. */
 const MIN_CHUNK = 256;
 
-/** Chooses the variant with the least estimated time. */
-export function chooseMatmul(device: Device, { m, n, k }: MatmulSize): MatmulPlan {
-  const { software } = device.adapter;
+/**
+ * Chooses the variant with the least estimated time.
+ *
+ * @param batches Products of this size that run together.
+ */
+export function chooseMatmul(
+  { software }: Pick<AdapterInfo, "software">,
+  { m, n, k }: MatmulSize,
+  batches = 1,
+): MatmulPlan {
   const candidates = software ? SOFTWARE_TILES : CARD_TILES;
   const parallel = software ? SOFTWARE_PARALLEL : CARD_PARALLEL;
   let best: Candidate = candidates[0]!;
   let bestTime = Infinity;
   for (const candidate of candidates) {
     const { rows, columns } = blockOf(candidate.tile);
-    const workgroups = Math.ceil(m / rows) * Math.ceil(n / columns);
+    const workgroups = batches * Math.ceil(m / rows) * Math.ceil(n / columns);
     // Workgroups run in rounds of `parallel`; a last round that is not full takes as long as a full one,
     // unless the sum over k can be split to fill it.
     const rounds = k >= 2 * MIN_CHUNK
@@ -106,7 +113,7 @@ export function chooseMatmul(device: Device, { m, n, k }: MatmulSize): MatmulPla
   }
   const { tile, depth } = best;
   const { rows, columns } = blockOf(tile);
-  const workgroups = Math.ceil(m / rows) * Math.ceil(n / columns);
+  const workgroups = batches * Math.ceil(m / rows) * Math.ceil(n / columns);
   const parts = splitSum(k, workgroups, 2 * parallel, depth ?? 4);
   return depth === undefined
     ? { family: "register", ...tile, ...parts }

@@ -50,6 +50,54 @@ export function inverseDft2d(x: NdArray | ComplexArray): ComplexArray {
 }
 
 /**
+ * The discrete Fourier transform of real images without the half that follows by symmetry.
+ *
+ * X[…, u, v] as of `dft2d`, for 0 ≤ v ≤ w / 2
+ *
+ * Shape: x [..., h, w] → [..., h, ⌊w / 2⌋ + 1, 2], real and imaginary part.
+ *
+ * @throws {ShapeError} if x has less than two dimensions.
+ */
+export function realDft2d(x: NdArray): NdArray {
+  const { real, imaginary } = transform(x, -1, "realDft2d");
+  const width = x.shape.at(-1)!;
+  const half = Math.floor(width / 2) + 1;
+  const y = zeros([...x.shape.slice(0, -1), half, 2]);
+  for (let i = 0; i < y.data.length; i++) {
+    const v = Math.floor(i / 2) % half;
+    const row = Math.floor(i / 2 / half);
+    y.data[i] = (i % 2 === 0 ? real : imaginary).data[row * width + v]!;
+  }
+  return y;
+}
+
+/**
+ * The inverse of `realDft2d`.
+ *
+ * x[…, j, l] = 1 / (h·w) · Re Σ_u Σ_v c_v · X[…, u, v] · e^(2πi · (u·j / h + v·l / w)), 0 ≤ v ≤ w / 2, where c_v is 1 for
+ * v = 0 and v = w / 2, else 2
+ *
+ * Shape: X [..., h, ⌊w / 2⌋ + 1, 2] → [..., h, w].
+ *
+ * @param width w, which the half spectrum leaves open.
+ * @throws {ShapeError} if X does not belong to images of that width.
+ */
+export function inverseRealDft2d(spectrum: NdArray, width: number): NdArray {
+  const half = Math.floor(width / 2) + 1;
+  const batchAndHeight = spectrum.shape.slice(0, -2);
+  expectShape(spectrum, [...batchAndHeight, half, 2], "inverseRealDft2d");
+  const real = zeros([...batchAndHeight, width]);
+  const imaginary = zeros(real.shape);
+  for (let i = 0; i < spectrum.data.length; i++) {
+    const v = Math.floor(i / 2) % half;
+    const row = Math.floor(i / 2 / half);
+    const count = v === 0 || 2 * v === width ? 1 : 2;
+    (i % 2 === 0 ? real : imaginary).data[row * width + v] = count * spectrum.data[i]!;
+  }
+  return inverseDft2d({ real, imaginary }).real;
+}
+
+/**
  * Filters every image; the output has the size of the image, beyond which everything is 0.
  *
  * - "correlation": y[…, i, l] = Σ_a Σ_b x[…, i + a − p, l + b − q] · kernel[a, b]
