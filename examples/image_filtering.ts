@@ -40,6 +40,7 @@ const [smoothed, gx, gy] = await Promise.all([smooth, across, down].map(inner));
 const magnitude = gx!.map((value, i) => Math.hypot(value, gy![i]!));
 
 await Deno.mkdir(folder, { recursive: true });
+if (path === undefined) await saveImage(`${folder}/picture.png`, image);
 await save("gray", gray);
 await save("smooth", smoothed!);
 // The Sobel filters answer a step from black to white with ±4; gray is 0.
