@@ -21,7 +21,11 @@
 
 export * from "./src/errors.ts";
 export type { Shape } from "./src/shape.ts";
-export type { ConvolutionGeometry, WindowGeometry } from "./src/convolution_shape.ts";
+export type {
+  ConvolutionGeometry,
+  ReceptiveField,
+  WindowGeometry,
+} from "./src/convolution_shape.ts";
 export type {
   ConvolutionOptions,
   FilterOptions,
@@ -59,6 +63,12 @@ export { type ArrayOf, type DataType, Tensor } from "./src/gpu/tensor.ts";
 
 export { ACTIVATION_NAMES, type ActivationName } from "./src/ops/activation_source.ts";
 export * from "./src/ops/activations.ts";
+export * from "./src/ops/batch_norm.ts";
+export {
+  type ChannelStatistics,
+  channelStatistics,
+  updateRunningStatistics,
+} from "./src/ops/channel_statistics.ts";
 export {
   conv1d,
   conv1dInputGradient,
@@ -95,7 +105,14 @@ export {
 export * from "./src/ops/elementwise.ts";
 export { fft2d, type Fft2dOptions, ifft2d, type InverseFft2dOptions } from "./src/ops/fft.ts";
 export { filter2d, type Filter2dOptions } from "./src/ops/filter2d.ts";
+export { concatenate, type ConcatenateOptions, split } from "./src/ops/concatenate.ts";
+export {
+  embedding,
+  embeddingGradient,
+  type EmbeddingGradientOptions,
+} from "./src/ops/embedding.ts";
 export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
+export * from "./src/ops/local_response_norm.ts";
 export * from "./src/ops/losses.ts";
 export {
   batchedMatmul,
@@ -111,6 +128,9 @@ export * from "./src/ops/softmax.ts";
 export { matches } from "./src/ops/statistics.ts";
 
 export * from "./src/layers/activations.ts";
+export { BatchNorm, type BatchNormLayerOptions } from "./src/layers/batch_norm.ts";
+export { Branches } from "./src/layers/branches.ts";
+export { ContainerLayer } from "./src/layers/container.ts";
 export * from "./src/layers/convolution.ts";
 export {
   AugmentationLayer,
@@ -120,7 +140,15 @@ export {
   RandomShift,
 } from "./src/layers/augmentation.ts";
 export { Dense, type DenseOptions } from "./src/layers/dense.ts";
+export * from "./src/layers/depthwise.ts";
+export {
+  describeLayers,
+  type FieldOfView,
+  type LayerDescription,
+} from "./src/layers/description.ts";
 export { Dropout } from "./src/layers/dropout.ts";
+export { Embedding, type EmbeddingOptions } from "./src/layers/embedding.ts";
+export { FilterLayer, type FilterLayerOptions } from "./src/layers/filter_layer.ts";
 export { Flatten } from "./src/layers/flatten.ts";
 export {
   type Fans,
@@ -135,20 +163,42 @@ export {
   normal,
   zeros,
 } from "./src/layers/initializers.ts";
-export type { Layer, LayerContext, LayerOutput, ParameterSpec } from "./src/layers/layer.ts";
+export type {
+  BufferSpec,
+  Layer,
+  LayerContext,
+  LayerOutput,
+  LayerWindow,
+  ParameterSpec,
+} from "./src/layers/layer.ts";
+export {
+  LocalResponseNorm,
+  type LocalResponseNormLayerOptions,
+} from "./src/layers/local_response_norm.ts";
 export { ParameterlessLayer } from "./src/layers/parameterless_layer.ts";
 export * from "./src/layers/pooling.ts";
+export { Residual, type ResidualOptions } from "./src/layers/residual.ts";
 export type { LossFunction, LossName } from "./src/losses/losses.ts";
 export type { Optimizer, UpdateTensors } from "./src/optimizers/optimizer.ts";
 export * from "./src/optimizers/schedules.ts";
 export { Sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 
-export * from "./src/models/networks.ts";
+export * from "./src/models/alexnet.ts";
+export * from "./src/models/inception.ts";
+export * from "./src/models/lenet.ts";
+export type {
+  DeepLayersOptions,
+  DeepNetworkOptions,
+  NetworkOptions,
+} from "./src/models/network_options.ts";
+export * from "./src/models/perceptron.ts";
 export { Sequential, type SequentialOptions } from "./src/models/sequential.ts";
+export { summarize } from "./src/models/summary.ts";
+export * from "./src/models/vgg.ts";
 export type { EvaluateOptions, Evaluation } from "./src/training/evaluate.ts";
 export type { FitOptions } from "./src/training/fit.ts";
 export type { EpochRecord, History, Progress } from "./src/training/history.ts";
-export type { Parameter } from "./src/training/parameters.ts";
+export type { LayerBuffer, Parameter } from "./src/training/parameters.ts";
 export type { Inputs, InputSource, PredictOptions } from "./src/training/predict.ts";
 export type { CompileOptions, MetricName } from "./src/training/trainer.ts";
 

@@ -58,6 +58,14 @@ export function checkKeys(options: object, what: string, known: readonly string[
   }
 }
 
+/** The options that are given: those that are not undefined. */
+export function definedOptions<T extends object>(
+  options: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
 function show(value: unknown): string {
   return typeof value === "string" ? `"${value}"` : String(value);
 }

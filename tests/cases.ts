@@ -18,6 +18,9 @@ import { FFT_ROWS } from "./cases_fft.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { BATCHED_MATMUL_ROWS } from "./cases_matmul_batched.ts";
+import { BATCH_NORM_ROWS } from "./cases_batch_norm.ts";
+import { LAYER_ROWS } from "./cases_layers.ts";
+import { NORMALIZATION_ROWS } from "./cases_normalization.ts";
 import { RANDOM_ROWS } from "./cases_random.ts";
 import { REDUCTION_ROWS } from "./cases_reductions.ts";
 import { SOFTMAX_ROWS } from "./cases_softmax.ts";
@@ -37,6 +40,9 @@ export const ROWS: readonly Row[] = [
   ...CONVOLUTION_ROWS,
   ...AUGMENT_ROWS,
   ...FFT_ROWS,
+  ...NORMALIZATION_ROWS,
+  ...LAYER_ROWS,
+  ...BATCH_NORM_ROWS,
 ];
 
 /** The row of a name. */

@@ -6,6 +6,7 @@
 
 import { relu } from "../src/ops/activations.ts";
 import { augmentImages, normalizeChannels } from "../src/ops/augment.ts";
+import { channelStatistics, updateRunningStatistics } from "../src/ops/channel_statistics.ts";
 import { add } from "../src/ops/elementwise.ts";
 import { gatherRows } from "../src/ops/gather.ts";
 import { hinge, softmaxCrossEntropy } from "../src/ops/losses.ts";
@@ -19,6 +20,8 @@ import { type Random, threefry } from "../src/random.ts";
 import { type Case, type Expected, floats, type Input, makeCase, wholes } from "./case.ts";
 import { expectLoss } from "./cases_losses.ts";
 import { expectMatmul, matmulCase } from "./cases_matmul.ts";
+import { batchNormCase } from "./cases_batch_norm.ts";
+import { responseCase } from "./cases_normalization.ts";
 import { expectReduction } from "./cases_reductions.ts";
 import { expectSoftmax } from "./cases_softmax.ts";
 
@@ -216,6 +219,46 @@ export const MANY_WORKGROUPS: Record<string, (random: Random) => Case> = {
         numbers: { shape, values: numbers },
         kept: { shape, values: numbers.map((value) => value < 0.5 ? 0 : 6) },
       }),
+    );
+  },
+  "batchNorm and localResponseNorm": (random) => {
+    const base = floats(random, [PERIOD, 1]);
+    const one = { shape: [1], values: Float32Array.of(2) };
+    const statistics = { mean: one, variance: one };
+    const norm = batchNormCase({ x: base, gamma: one, beta: one, ...statistics });
+    const response = responseCase(base, { size: 1, alpha: 0.5, beta: 1, k: 2 });
+    return makeCase(
+      "",
+      { x: repeatRows(base, LENGTH), one },
+      (recorder, { x, one }) => ({
+        y: norm.run(recorder, { x, gamma: one, beta: one, mean: one, variance: one })["y"]!,
+        z: response.run(recorder, { x })["y"]!,
+      }),
+      () => ({
+        y: repeatExpected(norm.expect(norm.inputs)["y"]!, LENGTH),
+        z: repeatExpected(response.expect(response.inputs)["y"]!, LENGTH),
+      }),
+    );
+  },
+  "statistics of many channels": (random) => {
+    const base = floats(random, [PERIOD]);
+    const x = { shape: [1, LENGTH], values: repeatRows(base, LENGTH).values };
+    const start = { shape: [LENGTH], values: new Float32Array(LENGTH) };
+    return makeCase(
+      "",
+      { x, mean: start, variance: start },
+      (recorder, tensors) => {
+        const { mean, variance } = tensors;
+        const batch = channelStatistics(recorder, tensors.x);
+        updateRunningStatistics(recorder, { mean, variance }, batch, 1, 0.5);
+        return { mean, variance, batchMean: batch.mean, batchVariance: batch.variance };
+      },
+      () => {
+        const means = repeatExpected({ shape: [PERIOD], values: base.values }, LENGTH);
+        const zeros = { shape: [LENGTH], values: start.values };
+        const half = repeatExpected({ shape: [PERIOD], values: base.values }, LENGTH, 0.5);
+        return { mean: half, variance: zeros, batchMean: means, batchVariance: zeros };
+      },
     );
   },
   gather: (random) => {

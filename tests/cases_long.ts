@@ -12,6 +12,8 @@ import { matches, recordSums } from "../src/ops/statistics.ts";
 import type { Random } from "../src/random.ts";
 import { type Case, floats, makeCase, wholes } from "./case.ts";
 import { matmulCase } from "./cases_matmul.ts";
+import { batchNormGradientCase } from "./cases_batch_norm.ts";
+import { statisticsCase } from "./cases_normalization.ts";
 import { expectReduction } from "./cases_reductions.ts";
 import { expectLoss } from "./cases_losses.ts";
 import { expectSoftmax } from "./cases_softmax.ts";
@@ -73,6 +75,13 @@ function productCase(random: Random, k: number, plan?: MatmulPlan): Case {
   return matmulCase(random, variant, [3, 5, k], plan);
 }
 
+/** Those whose kernel variants for cards are others; a long row has the same variant everywhere. */
+export const LONG_ON_CARDS: readonly string[] = [
+  "matmul, k = 200,003",
+  "statistics of channels of 1,000,003 values",
+  "batchNorm gradient over 2 · 70,000 values",
+];
+
 /** Sums of more than 65,535 or 1,000,000 terms. */
 export const LONG: Record<string, (random: Random) => Case> = {
   "reductions of 65,537": (random) => reductionCase(random, [65_537]),
@@ -107,6 +116,15 @@ export const LONG: Record<string, (random: Random) => Case> = {
   "matmul, k = 1,000,003": (random) => productCase(random, 1_000_003),
   "matmul plain in parts, k = 200,003": (random) =>
     productCase(random, 200_003, { family: "plain", parts: 4, chunk: 50_001 }),
+  "statistics of channels of 1,000,003 values": (random) =>
+    statisticsCase(floats(random, [1, 1, 1_000_003])),
+  "statistics of channels of 70,001 rows": (random) => statisticsCase(floats(random, [70_001, 3])),
+  "batchNorm gradient over 2 · 70,000 values": (random) =>
+    batchNormGradientCase({
+      x: floats(random, [2, 1, 70_000]),
+      gamma: floats(random, [1]),
+      dy: floats(random, [2, 1, 70_000]),
+    }),
   "matches over 65,535 columns": (random) => {
     const outputs = floats(random, [3, 65_535]);
     const expected = expectReduction("argmax", outputs, 1).values;

@@ -212,6 +212,92 @@ const AUGMENT: readonly Fault[] = [
   fault("normalizeChannels gradient", "missing scale", "scale * (", "("),
 ];
 
+const NORMALIZATION: readonly Fault[] = [
+  fault("localResponseNorm", "window too wide", "first + 0u + u.after", "first + 1u + u.after"),
+  fault(
+    "localResponseNorm",
+    "window not cut off in front",
+    "first - min(first, u.before)",
+    "first",
+  ),
+  fault("localResponseNorm", "last channel of the window dropped", "4u + u.after", "3u + u.after"),
+  fault("localResponseNorm", "missing square", "v * v", "v"),
+  fault("localResponseNorm", "wrong sign of the exponent", "-u.beta", "u.beta"),
+  fault("localResponseNorm", "missing NaN guard", "<= Bits(0x7f800000u)", "<= Bits(0x7fffffffu)"),
+  fault("localResponseNorm gradient", "exponent not one less", "(power / s)", "power"),
+  fault("localResponseNorm gradient", "wrong sign of the sum", "y[at] -= ", "y[at] += "),
+  fault("channelStatistics", "not corrected by the second walk", "center + shift", "center"),
+  fault(
+    "channelStatistics",
+    "squares of x",
+    "squares += d * d",
+    "squares += x[place.at] * x[place.at]",
+  ),
+  fault("channelStatistics", "row not stepped over", "select(0u, u.skip, over)", "0u"),
+  fault("channelStatistics", "position not set back", "position >= u.area", "position > u.area"),
+  fault(
+    "channelStatistics",
+    "part and channel mixed",
+    "output % u.channels, first",
+    "output / u.channels, first",
+  ),
+  fault(
+    "channelStatistics",
+    "last part as long as the others",
+    "part + 1u == u.parts",
+    "part == u.parts",
+  ),
+  fault(
+    "channelStatistics",
+    "spread between the parts dropped",
+    "part_variance[at] + d * d",
+    "part_variance[at]",
+  ),
+  fault("channelStatistics", "last step of the tree dropped", "half > 0u", "half > 1u", true),
+  fault("updateRunningStatistics", "biased variance", "u.mix_variance *", "u.mix *"),
+  fault("updateRunningStatistics", "old and new exchanged", "u.keep * mean[i]", "u.mix * mean[i]"),
+  fault(
+    "batchNorm",
+    "epsilon outside the root",
+    "variance[channel] + u.epsilon)",
+    "variance[channel]) + u.epsilon",
+  ),
+  fault("batchNorm", "channel of another row", "plane % u.channels", "plane / u.channels"),
+  fault("batchNorm", "missing shift", " + shift", ""),
+  fault("batchNorm", "guard one too early", "i >= u.length", "i + 1u >= u.length"),
+  fault("batchNorm gradient", "missing mean of dy", "(level + normal * slope)", "normal * slope"),
+  fault("batchNorm gradient", "missing term of the variance", "(level + normal * slope)", "level"),
+  fault("batchNorm gradient", "sum for mean", "d_gamma[channel] / u.count", "d_gamma[channel]"),
+  fault("batchNorm gradient", "x for x̂", "((x[place.at] - center) * inverse)", "x[place.at]"),
+];
+
+const LAYERS: readonly Fault[] = [
+  fault("concatenate", "row and place exchanged", "let row = i / u.width", "let row = i % u.width"),
+  fault("concatenate", "start ignored", "u.to_start + j", "j"),
+  fault("concatenate", "rows of the piece's length", "row * u.to_stride", "row * u.width"),
+  fault("concatenate", "guard one too early", "i >= u.length", "i + 1u >= u.length"),
+  fault("split", "start ignored", "u.from_start + j", "j"),
+  fault("split", "rows of the piece's length", "row * u.from_stride", "row * u.width"),
+  fault("embedding", "row of the position", "i % u.positions]", "i / u.positions]"),
+  fault("embedding", "example ignored", "example * u.positions + i", "i"),
+  fault("embedding", "fractions rounded", "f32(row) == id && ", ""),
+  fault("embedding", "rows that do not exist", " && row < rows", ""),
+  fault("embedding", "0 for what is no row", "0x7fc00000u | ", ""),
+  fault("embedding gradient", "sum not accumulated", "sum += dy", "sum = dy"),
+  fault("embedding gradient", "parts not added", "+= sum", "= sum"),
+  fault("embedding gradient", "not cleared", "dw[i] = 0.0;", ""),
+  fault("embedding gradient", "every place a head", "head = false;", ""),
+  fault("embedding gradient", "place counted twice", "var q = place + 1u", "var q = place + 2u"),
+  fault("embedding gradient", "search leaves the part", "2048u, u.places)", "4096u, u.places)"),
+  fault("embedding gradient", "wrong row", "(head - 1u) * u.dimension", "head * u.dimension"),
+  fault(
+    "embedding gradient",
+    "channels transposed",
+    "u.dimension + d) * u.positions",
+    "u.dimension) * u.positions + d",
+  ),
+];
+
 /** All faults. */
 export const FAULTS: readonly Fault[] = [
   ...ELEMENTWISE,
@@ -222,4 +308,6 @@ export const FAULTS: readonly Fault[] = [
   ...UPDATES,
   ...MATMUL,
   ...AUGMENT,
+  ...NORMALIZATION,
+  ...LAYERS,
 ];

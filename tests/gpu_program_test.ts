@@ -17,8 +17,9 @@ import type { Gpu } from "../src/gpu/gpu.ts";
 import { type Lifetime, planLifetimes } from "../src/gpu/plan.ts";
 import { Program, type ProgramRecorder, ScratchPool } from "../src/gpu/program.ts";
 import { Scalar } from "../src/gpu/recorder.ts";
-import type { Tensor } from "../src/gpu/tensor.ts";
+import { Tensor } from "../src/gpu/tensor.ts";
 import { relu } from "../src/ops/activations.ts";
+import { updateRunningStatistics } from "../src/ops/channel_statistics.ts";
 import { add, multiply, scale } from "../src/ops/elementwise.ts";
 import { gatherRows } from "../src/ops/gather.ts";
 import { sum } from "../src/ops/reductions.ts";
@@ -259,6 +260,36 @@ Deno.test("dispatches that write what they read are refused", async () => {
     assertThrows(() => sgdUpdate(recorder, view, x, { rate: 1 }), GpuError, "shares memory");
   }).dispose();
   assertEquals([...await x.read()], [1, 2, 3, 4]);
+});
+
+Deno.test("a dispatch may write two places of one storage, but not one twice", async () => {
+  const gpu = await openGpu();
+  using flat = gpu.zeros([192]);
+  using ones = gpu.tensor(new Float32Array(2).fill(1));
+  using threes = gpu.tensor(new Float32Array(2).fill(3));
+  const view = (size: number, offset: number) =>
+    new Tensor(flat.device, flat.storage, [size], "f32", offset);
+  const batch = { mean: ones, variance: threes };
+  const update = (mean: Tensor, variance: Tensor) =>
+    updateRunningStatistics(gpu, { mean, variance }, batch, 1, 1);
+  update(view(2, 512), view(2, 256));
+  const values = await flat.read();
+  assertEquals([...values].map((value, i) => [i, value]).filter(([, value]) => value !== 0), [
+    [64, 3],
+    [65, 3],
+    [128, 1],
+    [129, 1],
+  ]);
+  for (const [mean, variance] of [[256, 256], [0, 0]] as const) {
+    assertThrows(() => update(view(2, mean), view(2, variance)), GpuError, "shares memory");
+  }
+  using long = gpu.zeros([65]);
+  const overlapping = { mean: view(65, 0), variance: view(65, 256) };
+  assertThrows(
+    () => updateRunningStatistics(gpu, overlapping, { mean: long, variance: long }, 1),
+    GpuError,
+    `"mean" is written and shares memory with "variance"`,
+  );
 });
 
 Deno.test("dispatches with missing or unknown names are refused", async () => {

@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { Random } from "../src/random.ts";
 import { MANY_WORKGROUPS } from "./cases_large.ts";
-import { LONG } from "./cases_long.ts";
+import { LONG, LONG_ON_CARDS } from "./cases_long.ts";
 import { openGpu, withSeed } from "./gpu.ts";
 import { findFaults } from "./oracle.ts";
 
@@ -25,8 +25,7 @@ for (const [name, draw] of Object.entries(LONG)) {
   Deno.test(`long: ${name}`, () =>
     withSeed(async (seed) => {
       const each = draw(new Random(seed));
-      // A long row has the same variant everywhere, a product has not.
-      for (const card of name === "matmul, k = 200,003" ? [false, true] : [false]) {
+      for (const card of LONG_ON_CARDS.includes(name) ? [false, true] : [false]) {
         const { faults } = await findFaults(await openGpu(), [each], { card, once: true });
         assertEquals(faults, [], card ? "variants for cards" : "");
       }

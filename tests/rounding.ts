@@ -88,6 +88,27 @@ export function sqrt(a: Rounded): Rounded {
   return make(value, Math.max(value - least, most - value), 4.5 * ULP);
 }
 
+/** 1 / √a, accurate to 2 units in the last place; no bound if a may be 0. */
+export function inverseSqrt(a: Rounded): Rounded {
+  const value = 1 / Math.sqrt(a.value);
+  const most = 1 / Math.sqrt(Math.max(0, a.value - a.error));
+  const least = 1 / Math.sqrt(a.value + a.error);
+  return make(value, Math.max(value - least, most - value), 2 * ULP);
+}
+
+/** a^p as exp2(p · log2 a), which are as accurate as `exp` and `log`. */
+export function power(a: Rounded, p: Rounded): Rounded {
+  const logarithm = log(a);
+  const exponent = multiply(p, {
+    value: Math.log2(a.value),
+    // As that of log, whose absolute part holds for both, and whose spread is one of e-folds.
+    error: logarithm.error / Math.LN2,
+  });
+  const value = a.value ** p.value;
+  const relative = (3 + 2 * (Math.abs(exponent.value) + exponent.error)) * ULP;
+  return make(value, value * Math.expm1(exponent.error * Math.LN2), relative);
+}
+
 /** cos a or sin a for |a| ≤ π: 2⁻¹¹ absolute. */
 export function trigonometric(f: (x: number) => number, a: Rounded): Rounded {
   return { value: f(a.value), error: a.error + 2 ** -11 };

@@ -106,7 +106,10 @@ Deno.test("train: every option is checked", async (t) => {
     ["--epochs --offline", "--epochs: expected a value (N), got none"],
     ["--hidden 800,", '--hidden: expected a whole number of at least 1, got ""'],
     ["--hidden 0", "--hidden: expected a whole number of at least 1, got 0"],
-    ["--model mpl", '--model: expected one of "mlp", "logistic", "lenet5", got "mpl"'],
+    [
+      "--model mpl",
+      '--model: expected one of "mlp", "logistic", "lenet5", "alexnet-small", got "mpl"',
+    ],
     ["--model logistic --hidden 9", "--hidden: expected none with --model logistic, got one"],
     ["--activation Relu", '--activation: expected one of "linear", "relu"'],
     ["--dropout 1", "--dropout: expected a number of at least 0 and at most 0.99, got 1"],

@@ -6,6 +6,7 @@
 
 import {
   type ActivationName,
+  alexnetSmall,
   channelMoments,
   constantRate,
   cosineDecay,
@@ -51,6 +52,7 @@ export const MODELS = {
   mlp: { about: "hidden layers", options: ["hidden", "activation", "dropout"], create: mlp },
   logistic: { about: "none", options: [], create: logisticRegression },
   lenet5: { about: "two convolutions", options: [], create: lenet5 },
+  "alexnet-small": { about: "five convolutions", options: [], create: alexnetSmall },
 } as const satisfies Record<string, ModelChoice>;
 
 /** The name of a network. */

@@ -25,7 +25,7 @@ export interface SafeTensor {
 }
 
 /** The number formats that can be read. */
-export type SafeTensorType = "F32" | "F64" | "F16" | "BF16";
+export type SafeTensorType = "F32" | "F64" | "F16" | "BF16" | "I64";
 
 /** The content of a safetensors file. */
 export interface SafeTensors {
@@ -37,16 +37,22 @@ export interface SafeTensors {
 
 const METADATA = "__metadata__";
 const HEADER_START = 8;
-const BYTES_PER_VALUE: Record<SafeTensorType, number> = { F32: 4, F64: 8, F16: 2, BF16: 2 };
+const BYTES_PER_VALUE: Record<SafeTensorType, number> = {
+  F32: 4,
+  F64: 8,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+};
 
 /**
  * Reads a safetensors file. F16 and BF16 are widened to 32 bits, which is exact; F64 is rounded to the
- * nearest 32-bit number.
+ * nearest 32-bit number, and so are the counters (I64) that PyTorch saves beside them.
  *
  * @param bytes The whole file.
  * @param name Name of the file, for errors.
  * @throws {FormatError} if the file breaks any rule of the format, or has a dtype other than F32, F64,
- * F16 and BF16. All lengths are checked before memory is taken.
+ * F16, BF16 and I64. All lengths are checked before memory is taken.
  *
  * @example
  * ```ts
@@ -249,6 +255,7 @@ function decode(bytes: Uint8Array, dtype: SafeTensorType): Float32Array<ArrayBuf
   const buffer = new Uint8Array(bytes).buffer;
   if (dtype === "F32") return new Float32Array(buffer);
   if (dtype === "F64") return new Float32Array(new Float64Array(buffer));
+  if (dtype === "I64") return Float32Array.from(new BigInt64Array(buffer), Number);
   const halves = new Uint16Array(buffer);
   const values = new Float32Array(halves.length);
   if (dtype === "BF16") {

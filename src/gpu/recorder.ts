@@ -87,7 +87,11 @@ export function bind(device: Device, dispatch: Dispatch): BoundDispatch {
   checkNames(dispatch);
   kernel.bindings.forEach((binding, i) => {
     if (binding.access === "read") return;
-    const clash = tensors.findIndex((other, j) => j !== i && other.storage === tensors[i]!.storage);
+    const clash = tensors.findIndex((other, j) =>
+      j !== i && other.storage === tensors[i]!.storage &&
+      // WebGPU lets a buffer be written in two places, but not read and written.
+      (kernel.bindings[j]!.access === "read" || overlap(other, tensors[i]!))
+    );
     if (clash >= 0) {
       throw new GpuError(
         `${label}: "${binding.name}" is written and shares memory with ` +
@@ -96,6 +100,12 @@ export function bind(device: Device, dispatch: Dispatch): BoundDispatch {
     }
   });
   return { dispatch, tensors, grid: foldWorkgroups(dispatch.workgroups) };
+}
+
+/** Whether two tensors of one storage share a byte. */
+function overlap(a: Tensor<DataType>, b: Tensor<DataType>): boolean {
+  const [first, second] = a.offset < b.offset ? [a, b] : [b, a];
+  return first.offset + Math.max(1, paddedBytes(first.bytes)) > second.offset;
 }
 
 function checkNames({ kernel, label, tensors, uniforms = {} }: Dispatch): void {

@@ -7,7 +7,7 @@
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys } from "../options.ts";
 import { type Shape, sizeOf } from "../shape.ts";
-import type { LayerContext, LayerOutput } from "./layer.ts";
+import type { LayerContext, LayerOutput, LayerWindow } from "./layer.ts";
 import { ParameterlessLayer } from "./parameterless_layer.ts";
 
 /** All dimensions of an example in one. Shape: […] → [product]. Costs nothing: the memory stays. */
@@ -28,6 +28,11 @@ export class Flatten extends ParameterlessLayer {
   /** [product of the dimensions]. */
   override outputShape(input: Shape): Shape {
     return [sizeOf(input)];
+  }
+
+  /** No place of its own any more: what follows can see everything. */
+  window(): LayerWindow {
+    return "everything";
   }
 
   /** None. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { WindowGeometry } from "../convolution_shape.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Shape } from "../shape.ts";
@@ -11,14 +12,28 @@ import type { Fans, Initializer } from "./initializers.ts";
 
 /** A parameter that a layer wants. */
 export interface ParameterSpec {
-  /** Its name in the layer: `weight`, `bias`. */
+  /** Its name in the layer: `weight`, `bias`; in a container with the places of layers before it: `0.1.weight`. */
   readonly name: string;
+  /** The same with the layers' own names in place of their places, where they have one: files may use it, too. */
+  readonly alias?: string;
   /** Its dimensions. */
   readonly shape: Shape;
   /** For the scale of its initial values. */
   readonly fans: Fans;
   /** Fills in its initial values. */
   readonly initializer: Initializer;
+}
+
+/** State that a layer keeps besides its parameters: saved with them, but not trained. PyTorch calls it a buffer. */
+export interface BufferSpec {
+  /** Its name in the layer: `running_mean`; in a container with the places of layers before it. */
+  readonly name: string;
+  /** The same with the layers' own names in place of their places, where they have one: files may use it, too. */
+  readonly alias?: string;
+  /** Its dimensions. */
+  readonly shape: Shape;
+  /** What all its elements are at the start. */
+  readonly initial: number;
 }
 
 /** What a layer has at hand while its steps are recorded. */
@@ -29,6 +44,13 @@ export interface LayerContext {
   readonly parameters: Readonly<Record<string, Tensor>>;
   /** Where to write their gradients, by name; only when training. */
   readonly gradients: Readonly<Record<string, Tensor>>;
+  /** The layer's buffers, by name. */
+  readonly buffers: Readonly<Record<string, Tensor>>;
+  /**
+   * Takes what records a change of the buffers, when training. It is done once in a step, behind all forward steps, which may be
+   * repeated.
+   */
+  readonly afterForward: (record: () => void) => void;
   /** Whether the backward step will be recorded, and dropout is on. */
   readonly training: boolean;
   /** Whether anything before this layer needs ∂C/∂x. */
@@ -50,6 +72,9 @@ export interface LayerOutput {
   readonly backward: (dy: Tensor) => Tensor | undefined;
 }
 
+/** What an element of a layer's output sees of its input: the taps of a window that slides, or all of it. */
+export type LayerWindow = Pick<WindowGeometry, "kernel" | "strides" | "dilation"> | "everything";
+
 /**
  * A layer: a description without any GPU state, which may be used in several models. Options are checked in its
  * constructor, shapes in `outputShape`; the steps assume both.
@@ -67,10 +92,16 @@ export interface Layer {
   outputShape(input: Shape): Shape;
   /** The parameters for this input. */
   parameters(input: Shape): readonly ParameterSpec[];
+  /** The buffers for this input. Default: none. */
+  buffers?(input: Shape): readonly BufferSpec[];
   /** Arithmetic operations of the forward step for one example, a multiply-add counted as two. */
   flops(input: Shape): number;
   /** Records the forward step. */
   forward(x: Tensor, context: LayerContext): LayerOutput;
-  /** The options that make this layer again, as JSON. */
+  /** What an element of the output sees of the input. Default: the one place where it stands. */
+  window?(input: Shape): LayerWindow;
+  /** Lists of layers inside it; each takes the layer's input and runs one layer after the other. Default: none. */
+  readonly branches?: readonly (readonly Layer[])[];
+  /** The options that make this layer again, as JSON, without `branches`. */
   config(): Record<string, unknown>;
 }

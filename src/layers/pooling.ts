@@ -17,7 +17,7 @@ import {
 } from "../ops/pooling.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import { checkPoolOptions, type PoolOptions } from "../window_options.ts";
-import type { LayerContext, LayerOutput } from "./layer.ts";
+import type { LayerContext, LayerOutput, LayerWindow } from "./layer.ts";
 import { ParameterlessLayer } from "./parameterless_layer.ts";
 
 /** Options of {@linkcode MaxPool2d} and its relatives. */
@@ -71,6 +71,11 @@ export abstract class PoolLayer extends ParameterlessLayer {
       );
     }
     return poolGeometry(input, this.options, this.constructor.name);
+  }
+
+  /** The window. */
+  window(input: Shape): LayerWindow {
+    return this.geometry(input);
   }
 
   /** One for each element of each window. */
@@ -204,6 +209,11 @@ export class GlobalAveragePool2d extends ParameterlessLayer {
       throw new ShapeError(`expected an input [c, h, w], got ${formatShape(input)}`);
     }
     return [input[0]!];
+  }
+
+  /** The whole image. */
+  window(): LayerWindow {
+    return "everything";
   }
 
   /** One for each element. */

@@ -18,7 +18,7 @@ import { fit, type FitOptions } from "../training/fit.ts";
 import type { History } from "../training/history.ts";
 import { ManualStep } from "../training/manual_step.ts";
 import { Network } from "../training/network.ts";
-import type { Parameter } from "../training/parameters.ts";
+import type { LayerBuffer, Parameter } from "../training/parameters.ts";
 import {
   type Inputs,
   type InputSource,
@@ -106,6 +106,11 @@ export class Sequential {
     return this.#network.parameters.list();
   }
 
+  /** What layers keep besides their parameters, such as running statistics; the tensors are views of the model's memory. */
+  get buffers(): readonly LayerBuffer[] {
+    return this.#network.parameters.listBuffers();
+  }
+
   /**
    * Says how the model is trained and measured. Replaces an earlier choice and starts the step count anew; the parameters stay.
    *
@@ -188,16 +193,16 @@ export class Sequential {
 
   /** A table of the layers: output shape, parameters, FLOPs and bytes for one example. */
   summary(): string {
-    return summarize(this.#network);
+    return summarize(this.layers, this.inputShape);
   }
 
-  /** Writes layers and parameters to a safetensors file; the file is replaced only when the new one is complete. */
+  /** Writes layers, parameters and buffers to a safetensors file; the file is replaced only when the new one is complete. */
   async save(path: string | URL): Promise<void> {
     await saveModel(path, this.#network);
   }
 
   /**
-   * Reads parameters from a safetensors file with the model's names and shapes, as PyTorch's `Sequential` saves them.
+   * Reads parameters and buffers from a safetensors file with the model's names and shapes, as PyTorch's `Sequential` saves them.
    *
    * @throws {FormatError} if the file is malformed or does not fit; the model is unchanged then.
    */

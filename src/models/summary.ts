@@ -4,39 +4,74 @@
  * @module
  */
 
-import { formatShape, sizeOf } from "../shape.ts";
+import { describeLayers, type FieldOfView } from "../layers/description.ts";
+import type { Layer } from "../layers/layer.ts";
+import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import { formatTable } from "../text_table.ts";
-import type { Network } from "../training/network.ts";
 
 /**
- * The table that `model.summary()` gives: for each layer its output shape, parameters, FLOPs of the forward step and bytes of
- * the output, the last two for one example.
+ * The table that `model.summary()` gives, without making a model: for each layer its output shape, receptive field, parameters,
+ * FLOPs of the forward step and bytes of the output, the last two for one example.
+ *
+ * A receptive field `11 / 4` says that an output sees 11 × 11 elements of the network's input, and its neighbour the same, 4
+ * elements further on; `everything`, that it can see all of them. It counts elements of the padding, too. Layers inside others
+ * are indented; the numbers of the outer layer are the sums of theirs, its receptive field the largest.
+ *
+ * @param layers As a `Sequential` takes them.
+ * @param inputShape The shape of one input.
+ * @throws {ShapeError} naming the layer that cannot take its input.
+ *
+ * @example
+ * ```ts
+ * import { Conv2d, Dense, MaxPool2d, summarize } from "@strata/strata";
+ *
+ * const layers = [
+ *   new Conv2d({ filters: 6, kernelSize: 5, padding: 2, activation: "relu" }),
+ *   new MaxPool2d({ poolSize: 2 }),
+ *   new Dense({ units: 10 }),
+ * ];
+ * console.log(summarize(layers, [1, 28, 28]));
+ * ```
  */
-export function summarize({ layers, shapes, inputShape }: Network): string {
-  const rows = layers.map((layer, i) => {
-    const input = shapes[i]!;
-    const output = shapes[i + 1]!;
-    const parameters = layer.parameters(input).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-    return {
-      name: layer.name === undefined ? layer.kind : `${layer.kind} "${layer.name}"`,
-      shape: formatShape(output),
-      numbers: [parameters, layer.flops(input), 4 * sizeOf(output)],
-    };
-  });
-  const totals = [0, 1, 2].map((i) => rows.reduce((sum, row) => sum + row.numbers[i]!, 0));
+export function summarize(layers: readonly Layer[], inputShape: Shape): string {
+  const described = describeLayers(layers, inputShape);
+  const rows = described.map(({ layer, place, depth, output, field, parameters, flops }) => [
+    place,
+    "  ".repeat(depth) + (layer.name === undefined ? layer.kind : `${layer.kind} "${layer.name}"`),
+    formatShape(output),
+    formatField(field),
+    parameters,
+    flops,
+    4 * sizeOf(output),
+  ]);
+  const outer = described.filter(({ depth }) => depth === 0);
+  const total = (of: (each: (typeof outer)[number]) => number) =>
+    outer.reduce((sum, each) => sum + of(each), 0);
+  const totals = [
+    total(({ parameters }) => parameters),
+    total(({ flops }) => flops),
+    total(({ output }) => 4 * sizeOf(output)),
+  ];
   return formatTable(
-    [
-      ["", "Input", formatShape(inputShape), "", "", 4 * sizeOf(inputShape)],
-      ...rows.map(({ name, shape, numbers }, i) => [`${i}`, name, shape, ...numbers]),
-    ],
+    [["", "Input", formatShape(inputShape), "", "", "", 4 * sizeOf(inputShape)], ...rows],
     [
       { heading: "" },
       { heading: "Layer" },
       { heading: "Output shape" },
+      { heading: "Receptive field" },
       { heading: "Parameters", align: "right" },
       { heading: "FLOPs/example", align: "right" },
       { heading: "Bytes/example", align: "right" },
     ],
-    { footer: [["", "Total", "", ...totals]] },
+    { footer: [["", "Total", "", "", ...totals]] },
   );
+}
+
+/** `11 / 4`, or `3×5 / 1×2` where the dimensions differ. */
+function formatField(field: FieldOfView | undefined): string {
+  if (field === undefined) return "1";
+  if (field === "everything") return field;
+  const format = (values: readonly number[]) =>
+    values.every((value) => value === values[0]) ? `${values[0]}` : values.join("×");
+  return `${format(field.size)} / ${format(field.jump)}`;
 }

@@ -53,12 +53,14 @@ export class ManualStep {
    */
   forward(x: Tensor): Tensor {
     const { loss, network } = this.#trainer;
-    return this.#forward(
+    const outputs = this.#forward(
       x,
       takesLabels(loss)
         ? { type: "u32", shape: [] }
         : { type: "f32", shape: [sizeOf(network.outputShape)] },
     );
+    this.#current!.program.run(SECTIONS.buffers); // not where forward is repeated
+    return outputs;
   }
 
   /**

@@ -1,12 +1,13 @@
 /**
- * A network's parameters: all in one flat buffer, their gradients in another, so that an update is one dispatch.
+ * A network's parameters: all in one flat buffer, their gradients in another, so that an update is one dispatch. What layers keep
+ * besides, their buffers in PyTorch's sense, lies in a third, which no optimiser sees.
  *
  * @module
  */
 
 import type { Gpu } from "../gpu/gpu.ts";
 import { Tensor } from "../gpu/tensor.ts";
-import type { ParameterSpec } from "../layers/layer.ts";
+import type { BufferSpec, ParameterSpec } from "../layers/layer.ts";
 import { Random } from "../random.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 
@@ -17,6 +18,8 @@ const ALIGNMENT = 64;
 export interface Parameter {
   /** Layer and name: `0.weight`. */
   readonly name: string;
+  /** The same with the layer's own name, if it has one: `features.0.weight`. Files may use it, too. */
+  readonly alias: string;
   /** Its dimensions. */
   readonly shape: Shape;
   /** The values: a view of the flat buffer. */
@@ -25,10 +28,20 @@ export interface Parameter {
   readonly gradient: Tensor | undefined;
 }
 
-interface Slot {
+/** State of a layer that is saved but not trained: running statistics. */
+export interface LayerBuffer {
+  /** Layer and name: `3.running_mean`. */
   readonly name: string;
-  readonly layer: number;
-  readonly spec: ParameterSpec;
+  /** The same with the layer's own name, if it has one. Files may use it, too. */
+  readonly alias: string;
+  /** Its dimensions. */
+  readonly shape: Shape;
+  /** The values: a view of the flat buffer. */
+  readonly value: Tensor;
+}
+
+interface Slot<Spec> {
+  readonly spec: Spec;
   /** In floats. */
   readonly offset: number;
 }
@@ -39,31 +52,31 @@ export class ParameterStore {
   readonly values: Tensor;
   /** The number of values that belong to parameters. */
   readonly count: number;
+  /** The values of all buffers, with zeros between them; undefined if there are none. Shape: [n]. */
+  readonly bufferValues: Tensor | undefined;
   readonly #gpu: Gpu;
-  readonly #slots: readonly Slot[];
+  readonly #slots: readonly Slot<ParameterSpec>[];
+  readonly #bufferSlots: readonly Slot<BufferSpec>[];
   #gradients: Tensor | undefined;
   #state: Tensor[] = [];
 
   /**
    * Allocates and initialises.
    *
-   * @param layers The parameters that each layer wants.
+   * @param parameters The parameters of all layers, each name occurring once.
    * @param seed Of the initial values.
+   * @param buffers The buffers of all layers. Default: none.
    */
-  constructor(gpu: Gpu, layers: readonly (readonly ParameterSpec[])[], seed: number) {
+  constructor(
+    gpu: Gpu,
+    parameters: readonly ParameterSpec[],
+    seed: number,
+    buffers: readonly BufferSpec[] = [],
+  ) {
     this.#gpu = gpu;
-    const slots: Slot[] = [];
-    let size = 0;
-    let count = 0;
-    layers.forEach((specs, layer) => {
-      for (const spec of specs) {
-        slots.push({ name: `${layer}.${spec.name}`, layer, spec, offset: size });
-        count += sizeOf(spec.shape);
-        size += Math.ceil(sizeOf(spec.shape) / ALIGNMENT) * ALIGNMENT;
-      }
-    });
+    const { slots, size } = layOut(parameters);
     this.#slots = slots;
-    this.count = count;
+    this.count = slots.reduce((sum, { spec }) => sum + sizeOf(spec.shape), 0);
     this.values = gpu.empty([Math.max(size, ALIGNMENT)], "f32", "parameters");
     const initial = new Float32Array(this.values.size);
     slots.forEach(({ spec, offset }, stream) => {
@@ -71,6 +84,14 @@ export class ParameterStore {
       spec.initializer(values, spec.fans, new Random(seed, stream));
     });
     this.values.write(initial);
+    const state = layOut(buffers);
+    this.#bufferSlots = state.slots;
+    if (state.size === 0) return;
+    const values = new Float32Array(state.size);
+    for (const { spec, offset } of state.slots) {
+      values.fill(spec.initial, offset, offset + sizeOf(spec.shape));
+    }
+    this.bufferValues = gpu.empty([state.size], "f32", "buffers of layers").write(values);
   }
 
   /** All gradients, laid out like the values. Allocated on first use, zero between parameters. */
@@ -88,18 +109,28 @@ export class ParameterStore {
 
   /** Every parameter, in the order of the layers. */
   list(): Parameter[] {
-    return this.#slots.map(({ name, spec, offset }) => ({
-      name,
+    return this.#slots.map(({ spec, offset }) => ({
+      ...namesOf(spec),
       shape: spec.shape,
       value: view(this.values, spec.shape, offset),
       gradient: this.#gradients && view(this.#gradients, spec.shape, offset),
     }));
   }
 
-  /** The values of one layer, or their gradients, by name. */
-  ofLayer(layer: number, kind: "values" | "gradients"): Record<string, Tensor> {
-    const flat = this[kind];
-    const slots = this.#slots.filter((slot) => slot.layer === layer);
+  /** Every buffer, in the order of the layers. */
+  listBuffers(): LayerBuffer[] {
+    return this.#bufferSlots.map(({ spec, offset }) => ({
+      ...namesOf(spec),
+      shape: spec.shape,
+      value: view(this.bufferValues!, spec.shape, offset),
+    }));
+  }
+
+  /** All values, all gradients, or all buffers, by name. */
+  named(kind: "values" | "gradients" | "buffers"): Record<string, Tensor> {
+    const slots = kind === "buffers" ? this.#bufferSlots : this.#slots;
+    if (slots.length === 0) return {};
+    const flat = kind === "buffers" ? this.bufferValues! : this[kind];
     return Object.fromEntries(
       slots.map(({ spec, offset }) => [spec.name, view(flat, spec.shape, offset)]),
     );
@@ -117,8 +148,29 @@ export class ParameterStore {
 
   /** Frees everything. */
   dispose(): void {
-    for (const tensor of [this.values, this.#gradients, ...this.#state]) tensor?.dispose();
+    const all = [this.values, this.#gradients, this.bufferValues, ...this.#state];
+    for (const tensor of all) tensor?.dispose();
   }
+}
+
+/** Gives every tensor its place in a flat buffer. */
+function layOut<Spec extends { readonly shape: Shape }>(
+  specs: readonly Spec[],
+): { slots: Slot<Spec>[]; size: number } {
+  let size = 0;
+  const slots = specs.map((spec) => {
+    const offset = size;
+    size += Math.ceil(sizeOf(spec.shape) / ALIGNMENT) * ALIGNMENT;
+    return { spec, offset };
+  });
+  return { slots, size };
+}
+
+function namesOf({ name, alias = name }: { name: string; alias?: string }): {
+  name: string;
+  alias: string;
+} {
+  return { name, alias };
 }
 
 function view(flat: Tensor, shape: Shape, offset: number): Tensor {

@@ -35,6 +35,7 @@ export interface CompileOptions {
 export const SECTIONS = {
   gather: "gather",
   forward: "forward",
+  buffers: "buffers",
   backward: "backward",
   update: "update",
 } as const;
@@ -106,7 +107,7 @@ export class Trainer {
   }
 
   /**
-   * Records forward, loss and backward, and update, each in its section.
+   * Records forward, the change of the layers' buffers, loss and backward, and update, each in its section.
    *
    * @param onLosses Records what is to be done with the losses [n] and outputs [n, k], in the backward section.
    * @returns The outputs.
@@ -117,7 +118,9 @@ export class Trainer {
     onLosses: (losses: Tensor, outputs: Tensor) => void,
   ): Tensor {
     recorder.section(SECTIONS.forward);
-    const { outputs, backward } = this.network.record(recorder, x, true, this.step);
+    const { outputs, updateBuffers, backward } = this.network.record(recorder, x, true, this.step);
+    recorder.section(SECTIONS.buffers);
+    updateBuffers();
     recorder.section(SECTIONS.backward);
     const { losses, gradient } = this.#lossFunction(recorder, outputs, y, { gradient: true });
     onLosses(losses, outputs);
