@@ -193,18 +193,17 @@ function drawStrideOne(random: Random, index: number): DrawnConvolution {
     const many = index % 4 === 3; // channels enough for a matrix product
     const channels = many ? pick(random, [4, 7]) : pick(random, [1, 2, 3]);
     const filters = many ? pick(random, [9, 12]) : pick(random, [1, 2, 5]);
+    // Few sizes: each makes kernel variants, which take time to compile.
     const input = dims === 1
-      ? each([1, 8, 17, 40, 300])
+      ? each([1, 17, 300])
       : index % 6 === 1
       ? [pick(random, [3, 70]), pick(random, [5, 90])]
-      : each([1, 3, 7, 9, 13, 24]);
+      : each([1, 7, 12, 13]);
     const x = [pick(random, [0, 1, 2, 3, 3]), channels * groups, ...input];
-    const weight = [filters * groups, channels, ...each([1, 2, 3, 3, 5])];
-    const padding = each([0, 0, 1, 2, 6]).map((before) =>
-      [before, pick(random, [0, 1, 2])] as const
-    );
+    const weight = [filters * groups, channels, ...each([1, 3, 3, 4])];
+    const padding = each([0, 0, 1, 6]).map((before) => [before, pick(random, [0, 1, 2])] as const);
     const options = {
-      dilation: each([1, 1, 1, 2, 3]),
+      dilation: each([1, 1, 1, 2]),
       padding: pick(random, [padding, padding, "same" as const, 1]),
       groups,
     };

@@ -8,6 +8,9 @@ import { relu } from "../src/ops/activations.ts";
 import { augmentImages, normalizeChannels } from "../src/ops/augment.ts";
 import { channelStatistics, updateRunningStatistics } from "../src/ops/channel_statistics.ts";
 import { add } from "../src/ops/elementwise.ts";
+import { fft2d, ifft2d } from "../src/ops/fft.ts";
+import { fftError } from "../src/ops/fft_plan.ts";
+import { filter2d } from "../src/ops/filter2d.ts";
 import { gatherRows } from "../src/ops/gather.ts";
 import { hinge, softmaxCrossEntropy } from "../src/ops/losses.ts";
 import type { MatmulPlan } from "../src/ops/matmul_plan.ts";
@@ -69,6 +72,24 @@ function units(length: number, seed: number): Float32Array {
     if (2 * i + 1 < length) result[2 * i + 1] = (second >>> 8) * 2 ** -24;
   }
   return result;
+}
+
+/** Images of one row, there and back. */
+function transforms(random: Random, width: number): Case {
+  const images = repeatRows(floats(random, [PERIOD, 1, width]), Math.ceil(LENGTH / width));
+  return makeCase(
+    "",
+    { images },
+    (recorder, { images }) => ({ back: ifft2d(recorder, fft2d(recorder, images), { width }) }),
+    ({ images: { shape, values } }) => {
+      const bounds = new Float64Array(values.length);
+      for (let i = 0; i < values.length; i += width) {
+        const squares = values.subarray(i, i + width).reduce((sum, value) => sum + value ** 2, 0);
+        bounds.fill(2.01 * fftError(1, width) * Math.sqrt(squares), i, i + width);
+      }
+      return { back: { shape, values, bounds } };
+    },
+  );
 }
 
 const linear = { transposeA: false, transposeB: false, activation: "linear" } as const;
@@ -302,6 +323,19 @@ export const MANY_WORKGROUPS: Record<string, (random: Random) => Case> = {
         return { p };
       },
       () => ({ p: { shape, values: dp.map((value) => 7 - 0.5 * value) } }),
+    );
+  },
+  "fft2d and ifft2d of single numbers": (random) => transforms(random, 1),
+  "fft2d and ifft2d, in a loop": (random) => transforms(random, 7),
+  "filter2d": (random) => {
+    const image = repeatRows(floats(random, [PERIOD, 1]), LENGTH);
+    return makeCase(
+      "",
+      { image },
+      (recorder, { image }) => ({ y: filter2d(recorder, image, [[0], [2]], { separable: true }) }),
+      ({ image: { shape, values } }) => ({
+        y: { shape, values: values.map((_, i) => 2 * (values[i + 1] ?? 0)) },
+      }),
     );
   },
   "matmul plain, and the sum of parts": (random) => {

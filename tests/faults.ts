@@ -298,6 +298,39 @@ const LAYERS: readonly Fault[] = [
   ),
 ];
 
+const DX = "convolution fft input gradient";
+const DW = "convolution fft weight gradient";
+const LINE = "filter2d by a column and a row";
+
+const FFT: readonly Fault[] = [
+  fault("fft2d", "roots turn the wrong way", "SIGN * root.y", "-SIGN * root.y"),
+  fault("fft2d", "constant roots turn the wrong way", "SIGN * sin(", "-SIGN * sin("),
+  fault("fft2d", "wrong constant of radix 3", "0.8660254037844386", "0.8606254037844386"),
+  fault("fft2d", "wrong constant of radix 5", "0.5877852522924731", "0.5777852522924731"),
+  fault("fft2d", "missing root of radix 8", "HALF_ROOT * (odd_1 +", "(odd_1 +"),
+  fault("fft2d", "results at the wrong place", /\(j - k\) \*/, "j *"),
+  fault("fft2d", "roots of another position", "k += m;", "k += m + 1u;"),
+  fault("fft2d", "rows of a pair exchanged", "position % 2u == 1u", "position % 2u == 0u"),
+  fault("fft2d", "NaN in one part only", /spread_nan\(vec2f/, "(vec2f"),
+  fault("ifft2d", "missing factor", "u.scale * value.y", "value.y"),
+  fault("ifft2d", "imaginary part of a real column", "b.y = 0.0;", ""),
+  fault("ifft2d", "missing conjugate of the mirrored half", "conjugate * a.y", "a.y"),
+  fault("convolution fft", "missing conjugate", "u.sign * value.y", "value.y"),
+  fault("convolution fft", "wrong sign in the real matrix", "= -u.sign", "= u.sign"),
+  fault("convolution fft", "tiles that do not overlap", "tile * u.step_w", "tile * u.extent_w"),
+  fault("convolution fft", "bias of the first filter", "bias[item % u.inner]", "bias[0]"),
+  fault("convolution fft", "terms of another filter", "at_b += u.term_step_b", "at_b += 1u"),
+  fault(DX, "filters not turned", "u.direction * i32(position)", "i32(position)"),
+  fault(DX, "group of the first channel", "inner / u.inner_group", "0u"),
+  fault(DW, "dilation ignored", "at * i32(u.spread_w) == place", "true"),
+  fault(DW, "first image of every part", "u.first + plane", "plane"),
+  fault(LINE, "tap of a neighbour", "y_1 += tap_0 * x_1", "y_1 += tap_0 * x_0"),
+  fault(LINE, "window not moved on", "x_0 = x_8", "x_0 = x_7"),
+  fault(LINE, "last eight taps dropped", "t + 8u <= u.count", "t + 8u < u.count"),
+  fault(LINE, "border repeated", "select(0.0, x[begin", "select(x[begin], x[begin"),
+  fault("filter2d", "numbers beyond the sixtieth at the front", "u.begin + ", ""),
+];
+
 /** All faults. */
 export const FAULTS: readonly Fault[] = [
   ...ELEMENTWISE,
@@ -310,4 +343,5 @@ export const FAULTS: readonly Fault[] = [
   ...AUGMENT,
   ...NORMALIZATION,
   ...LAYERS,
+  ...FFT,
 ];

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertAlmostEquals, assertThrows } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { OptionError, ShapeError } from "../src/errors.ts";
 import { Random } from "../src/random.ts";
 import {
@@ -17,7 +17,13 @@ import {
   convolutionWeightGradientMagnitude,
 } from "../src/reference/convolution.ts";
 import { add, multiply, scale, subtract } from "../src/reference/elementwise.ts";
-import { dft2d, filter2d, inverseDft2d } from "../src/reference/fourier.ts";
+import {
+  dft2d,
+  filter2d,
+  inverseDft2d,
+  inverseRealDft2d,
+  realDft2d,
+} from "../src/reference/fourier.ts";
 import { mapValues, type NdArray, ndArray, zeros } from "../src/reference/nd_array.ts";
 import type { Shape } from "../src/shape.ts";
 import type { ConvolutionOptions } from "../src/window_options.ts";
@@ -280,6 +286,27 @@ Deno.test("dft2d: an impulse, a constant and a wave by hand; the inverse comes b
   wave.data.forEach((value, i) => assertAlmostEquals(back.real.data[i]!, value, 1e-13));
   back.imaginary.data.forEach((value) => assertAlmostEquals(value, 0, 1e-13));
   assertThrows(() => dft2d(vector(1)), ShapeError, "expected images [..., h, w], got shape [1]");
+});
+
+Deno.test("the half spectrum is that of dft2d, and enough to come back", () => {
+  const random = new Random(9);
+  for (const shape of [[1, 1], [2, 1, 2], [3, 4], [4, 5], [2, 5, 6]]) {
+    const [x, width] = [randomArray(shape, random), shape.at(-1)!];
+    const half = Math.floor(width / 2) + 1;
+    const spectrum = realDft2d(x);
+    assertEquals(spectrum.shape, [...shape.slice(0, -1), half, 2]);
+    const { real, imaginary } = dft2d(x);
+    spectrum.data.forEach((value, i) => {
+      const at = Math.floor(i / 2 / half) * width + Math.floor(i / 2) % half;
+      assertEquals(value, (i % 2 === 0 ? real : imaginary).data[at]);
+    });
+    const back = inverseRealDft2d(spectrum, width);
+    assertEquals(back.shape, shape);
+    back.data.forEach((value, i) => assertAlmostEquals(value, x.data[i]!, 1e-13));
+  }
+  // Imaginary parts that no real image has are left out.
+  assertArray(inverseRealDft2d(ndArray([1, 2, 2], [3, 5, 1, 7]), 2), [1, 2], [2, 1]);
+  assertThrows(() => inverseRealDft2d(zeros([4, 3, 2]), 6), ShapeError, "expected shape [4, 4, 2]");
 });
 
 Deno.test("the product of transforms is a true convolution, with a conjugate a correlation", () => {

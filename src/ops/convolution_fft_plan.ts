@@ -6,8 +6,7 @@
 
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
 import { paddedBytes } from "../gpu/memory.ts";
-import { sizeOf } from "../shape.ts";
-import { type ConvolutionPass, type MethodOptions, weightShapeOf } from "./convolution_method.ts";
+import { type ConvolutionPass, type MethodOptions, partsWorkspace } from "./convolution_method.ts";
 import { fftPasses, smoothLengths } from "./fft_plan.ts";
 import { type FftSize, halfOf, type Pair } from "./fft_layout.ts";
 import { fftWorkspace } from "./fft_transform.ts";
@@ -274,18 +273,13 @@ export function fftConvolutionWorkspace(
       ...inC,
     ]);
   }
-  // Gradients of earlier parts of the batch, and of the part in hand.
-  const weights = 4 * sizeOf(weightShapeOf(geometry));
-  const kept = count >= whole ? [] : [weights, weights];
-  return largest([
-    ...[
-      ...inA.map((list) => [a, ...list]),
-      ...inB.map((list) => [a, b, ...list]),
-      product,
-      ...inC,
-    ].map((list) => [...list, ...kept]),
-    ...(kept.length > 0 ? [[...kept, weights]] : []),
+  const tensors = largest([
+    ...inA.map((list) => [a, ...list]),
+    ...inB.map((list) => [a, b, ...list]),
+    product,
+    ...inC,
   ]);
+  return partsWorkspace(geometry, count, whole, tensors);
 }
 
 function largest(lists: readonly (readonly number[])[]): readonly number[] {

@@ -126,13 +126,22 @@ export function sumOverParts(
   });
 }
 
-/** Workspace of {@linkcode sumOverParts} besides that of `compute`: what is kept of earlier parts, and the part in hand. */
+/**
+ * Workspace of {@linkcode sumOverParts}: while a part is computed, its gradient and what is kept of earlier ones; while two are
+ * added up, their sum.
+ *
+ * @param tensors Bytes of each tensor that `compute` needs.
+ */
 export function partsWorkspace(
   geometry: ConvolutionGeometry,
   count: number,
   whole: number,
+  tensors: readonly number[] = [],
 ): number[] {
-  if (count >= whole) return [];
+  if (count >= whole) return [...tensors];
   const bytes = 4 * sizeOf(weightShapeOf(geometry));
-  return Math.ceil(whole / count) > 2 ? [bytes, bytes, bytes] : [bytes, bytes];
+  const computing = [...tensors, bytes, bytes];
+  const adding = Math.ceil(whole / count) > 2 ? [bytes, bytes, bytes] : [];
+  const total = (list: readonly number[]) => list.reduce((sum, each) => sum + each, 0);
+  return total(adding) > total(computing) ? adding : computing;
 }

@@ -144,9 +144,16 @@ function attemptMethod(
   if (refusal !== undefined) return refusal;
   const binding = device.raw.limits.maxStorageBufferBindingSize;
   const bytesOf = (count: number) => {
-    const tensors = method.workspace(pass, geometry, count, options, images);
-    const total = tensors.reduce((sum, bytes) => sum + paddedBytes(bytes), 0);
-    return { total, fits: total <= limit && tensors.every((bytes) => bytes <= binding) };
+    // The last part may be smaller, and its sums be split into more partial sums.
+    const needs = [count, images % count || count].map((part) => {
+      const tensors = method.workspace(pass, geometry, part, options, images);
+      const total = tensors.reduce((sum, bytes) => sum + paddedBytes(bytes), 0);
+      return { total, fits: total <= limit && tensors.every((bytes) => bytes <= binding) };
+    });
+    return {
+      total: Math.max(...needs.map(({ total }) => total)),
+      fits: needs.every(({ fits }) => fits),
+    };
   };
   // As few parts as can be, all of about the same size.
   for (let count = Math.max(1, images);;) {

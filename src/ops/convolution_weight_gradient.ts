@@ -92,11 +92,10 @@ export function directWeightGradientWorkspace(
   const { padded, parts } = planOf(geometry, count, options);
   const pixels = sizeOf(geometry.output);
   const bytes = 4 * sizeOf(weightShapeOf(geometry));
-  return [
+  return partsWorkspace(geometry, count, whole, [
     4 * count * geometry.groups * pixels * padded,
     ...(parts > 1 ? [parts * bytes, ...sumWorkspace(options, [parts, bytes / 4])] : []),
-    ...partsWorkspace(geometry, count, whole),
-  ];
+  ]);
 }
 
 /** dw = x ⋆ dy. Shapes as in `conv2dWeightGradient`; `out` is written. */

@@ -55,7 +55,7 @@ const MAX_TAPS = 8 * 60_000;
  *
  * Shape: image [..., h, w], kernel kh rows of kw numbers → as the image.
  *
- * Error: (kh·kw + 5) · 2⁻²⁴ · Σ|x||kernel|; by a column and a row (kh + kw + 6) · 2⁻²⁴ · Σ|x||column||row|, and
+ * Error: (kh·kw + 5) · 2⁻²⁴ · Σ|x||kernel| with the algorithm "direct"; by a column and a row (kh + kw + 6) · 2⁻²⁴ · Σ|x||column||row|, and
  * twice the second singular value for what their product leaves out: at most 2⁻²¹ of the first, times Σ|x|.
  *
  * @param kernel Known on the CPU, since its singular values decide the way: rows of numbers, as from `gaussianKernel`.
