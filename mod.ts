@@ -94,7 +94,14 @@ export {
   type ConvolutionMethodName,
   type ConvolutionPlan,
 } from "./src/ops/convolution_plan.ts";
-export { concatenate, type ConcatenateOptions, split } from "./src/ops/concatenate.ts";
+export {
+  augmentImages,
+  augmentImagesGradient,
+  type AugmentOptions,
+  type ChannelOptions,
+  normalizeChannels,
+  normalizeChannelsGradient,
+} from "./src/ops/augment.ts";
 export * from "./src/ops/elementwise.ts";
 export { fft2d, type Fft2dOptions, ifft2d, type InverseFft2dOptions } from "./src/ops/fft.ts";
 export { filter2d, type Filter2dOptions } from "./src/ops/filter2d.ts";
@@ -114,7 +121,7 @@ export {
 } from "./src/ops/matmul.ts";
 export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
 export * from "./src/ops/pooling.ts";
-export * from "./src/ops/random.ts";
+export { dropout, randomNormal, type RandomOptions, randomUniform } from "./src/ops/random.ts";
 export * from "./src/ops/reductions.ts";
 export * from "./src/ops/softmax.ts";
 export { matches } from "./src/ops/statistics.ts";
@@ -124,6 +131,13 @@ export { BatchNorm, type BatchNormLayerOptions } from "./src/layers/batch_norm.t
 export { Branches } from "./src/layers/branches.ts";
 export { ContainerLayer } from "./src/layers/container.ts";
 export * from "./src/layers/convolution.ts";
+export {
+  AugmentationLayer,
+  Normalize,
+  type NormalizeOptions,
+  RandomFlip,
+  RandomShift,
+} from "./src/layers/augmentation.ts";
 export { Dense, type DenseOptions } from "./src/layers/dense.ts";
 export * from "./src/layers/depthwise.ts";
 export {
@@ -195,16 +209,25 @@ export {
   Dataset,
   type DatasetOptions,
 } from "./src/data/dataset.ts";
+export {
+  type ChannelMoments,
+  channelMoments,
+  type ChannelMomentsOptions,
+} from "./src/data/channel_moments.ts";
 export { CIFAR10_CLASSES, type Cifar10Split, loadCifar10, parseCifar10 } from "./src/data/cifar.ts";
 export { type DigitOptions, generateDigits } from "./src/data/digits.ts";
 export { writeFileAtomic } from "./src/data/files.ts";
 export { gunzip, type IdxFile, isGzip, parseIdx } from "./src/data/idx.ts";
+export { loadImage, saveImage } from "./src/data/image_files.ts";
+export type { Image, ImageSource } from "./src/data/image_planes.ts";
 export { loadMnist, type MnistSplit, parseMnist } from "./src/data/mnist.ts";
 export {
   downloadMnist,
   type DownloadOptions,
   type DownloadProgress,
 } from "./src/data/mnist_download.ts";
+export { encodePng, isPng, parsePng } from "./src/data/png.ts";
+export { encodePpm, isPpm, parsePpm } from "./src/data/ppm.ts";
 export {
   encodeSafetensors,
   parseSafetensors,

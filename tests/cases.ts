@@ -10,6 +10,7 @@
  */
 
 import type { Row } from "./case.ts";
+import { AUGMENT_ROWS } from "./cases_augment.ts";
 import { BATCH_NORM_ROWS } from "./cases_batch_norm.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
@@ -42,6 +43,7 @@ export const ROWS: readonly Row[] = [
   ...LAYER_ROWS,
   ...BATCH_NORM_ROWS,
   ...FFT_ROWS,
+  ...AUGMENT_ROWS,
   ...WINOGRAD_ROWS,
 ];
 

@@ -5,6 +5,7 @@
  */
 
 import { relu } from "../src/ops/activations.ts";
+import { augmentImages, normalizeChannels } from "../src/ops/augment.ts";
 import { channelStatistics, updateRunningStatistics } from "../src/ops/channel_statistics.ts";
 import { add } from "../src/ops/elementwise.ts";
 import { fft2d, ifft2d } from "../src/ops/fft.ts";
@@ -288,6 +289,23 @@ export const MANY_WORKGROUPS: Record<string, (random: Random) => Case> = {
       { x },
       (recorder, tensors) => ({ y: gatherRows(recorder, tensors.x, { rows: LENGTH, start: 1 }) }),
       (inputs) => ({ y: { shape: [LENGTH], values: inputs.x.values.subarray(1) } }),
+    );
+  },
+  "augmentImages, normalizeChannels": (random) => {
+    // One pixel to an image: mirrored, it stays.
+    const shape = [LENGTH, 1, 1, 1];
+    const x: Input<Float32Array> = { ...repeatRows(floats(random, [PERIOD]), LENGTH), shape };
+    return makeCase(
+      "",
+      { x },
+      (recorder, tensors) => ({
+        same: augmentImages(recorder, tensors.x, { flip: true, seed: 1 }),
+        half: normalizeChannels(recorder, tensors.x, { mean: [0], deviation: [2] }),
+      }),
+      (inputs) => ({
+        same: { shape, values: inputs.x.values },
+        half: { shape, values: inputs.x.values.map((value) => value / 2) },
+      }),
     );
   },
   "sgd, no rounding": (random) => {

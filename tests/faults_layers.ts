@@ -6,8 +6,7 @@
 
 import { type Fault, fault } from "./fault.ts";
 
-/** The faults of this file. */
-export const LAYER_FAULTS: readonly Fault[] = [
+const LAYERS: readonly Fault[] = [
   fault("concatenate", "row and place exchanged", "let row = i / u.width", "let row = i % u.width"),
   fault("concatenate", "start ignored", "u.to_start + j", "j"),
   fault("concatenate", "rows of the piece's length", "row * u.to_stride", "row * u.width"),
@@ -33,3 +32,31 @@ export const LAYER_FAULTS: readonly Fault[] = [
     "u.dimension) * u.positions + d",
   ),
 ];
+
+const AUGMENT: readonly Fault[] = [
+  fault("augmentImages", "mirrored about the wrong axis", "width - 1 - (j", "width - (j"),
+  fault("augmentImages", "always mirrored", "(words.x >> 31u) == 1u", "true"),
+  fault("augmentImages", "another bit mirrors", "words.x >> 31u", "words.x & 1u"),
+  fault("augmentImages", "one offset for both directions", "words.y & 0xffffu", "words.y >> 16u"),
+  fault("augmentImages", "no offset down and right", "2u * u.shift + 1u", "2u * u.shift"),
+  fault("augmentImages", "offsets not centred", " - i32(u.shift)", ""),
+  fault("augmentImages", "the step ignored", "vec2u(image, u.counter)", "vec2u(image, 0u)"),
+  fault(
+    "augmentImages",
+    "channels move by themselves",
+    "row / (u.channels * u.height)",
+    "row / u.height",
+  ),
+  fault("augmentImages", "a row too many at the bottom", "line < height", "line <= height"),
+  fault("augmentImages", "border repeated", "var value = 0.0", "var value = x[from_row]"),
+  fault("augmentImages gradient", "moved on, not back", "-offset(words.y", "offset(words.y"),
+  fault("augmentImages gradient", "mirrored images moved on", "select(-1, 1,", "select(-1, -1,"),
+  fault("normalizeChannels", "missing mean", "x[begin + j] - mean", "x[begin + j]"),
+  fault("normalizeChannels", "channels not offset", "u.first + channel", "channel"),
+  fault("normalizeChannels", "the first channel's scale", "scale = u.scale_1", "scale = u.scale_0"),
+  fault("normalizeChannels", "image for channel", "plane % u.count", "plane / u.count"),
+  fault("normalizeChannels gradient", "missing scale", "scale * (", "("),
+];
+
+/** The faults of this file. */
+export const LAYER_FAULTS: readonly Fault[] = [...LAYERS, ...AUGMENT];

@@ -28,6 +28,7 @@ import {
   MaxPool2d,
   mlp,
   type NetworkOptions,
+  Normalize,
   perceptron,
   Random,
   Sequential,
@@ -76,6 +77,16 @@ for (const [create, parameters, outputs = 10] of NETWORKS) {
     }
   });
 }
+
+Deno.test("every network takes layers in front of its own", async () => {
+  const gpu = await openGpu();
+  for (const [create, parameters] of NETWORKS) {
+    const preprocessing = [new Normalize({ mean: [0.13], deviation: [0.31] })];
+    using model = create({ gpu, preprocessing });
+    assertEquals(model.layers[0], preprocessing[0], create.name);
+    assertEquals(model.parameterCount, parameters);
+  }
+});
 
 /** Layers, input, the parameters that the papers and torchvision have, and shapes on the way by place. */
 const DEEP: [

@@ -53,13 +53,13 @@ Deno.test("formatConfusionMatrix shows counts, recall and precision", () => {
   assertEquals(
     formatConfusionMatrix(matrix),
     `
-class        0     1  2  3  recall %
-────────────────────────────────────
-0            2     1  ·  ·      66.7
-1            ·     2  ·  ·       100
-2            ·     ·  ·  ·         –
-3            ·     1  ·  ·       0.0
-────────────────────────────────────
+class        0     1  2  3  recall
+──────────────────────────────────
+0            2     1  ·  ·    66.7
+1            ·     2  ·  ·     100
+2            ·     ·  ·  ·       –
+3            ·     1  ·  ·     0.0
+──────────────────────────────────
 precision  100  50.0  –  –`.slice(1),
   );
   const named = formatConfusionMatrix(matrix, {

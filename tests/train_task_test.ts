@@ -4,31 +4,19 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { CIFAR10_CLASSES, loadCifar10 } from "../src/data/cifar.ts";
 import { generateDigits } from "../src/data/digits.ts";
 import { OptionError } from "../src/errors.ts";
 import { Sequential } from "../src/models/sequential.ts";
 import { TerminalDisplay } from "../tools/train_display.ts";
+import { createModel } from "../tools/train_models.ts";
 import { helpText, parseOptions } from "../tools/train_options.ts";
 import { openGpu } from "./gpu.ts";
+import { writeColours, writeDigits } from "./image_data.ts";
+import { DENO_DIR, ROOT, taskCommand } from "./task.ts";
 
-const ROOT = new URL("../", import.meta.url);
-
-/** The command of deno.json's task, as the shell would split it. */
-const COMMAND: readonly string[] = await (async () => {
-  const config = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
-  const command: string = config.tasks.train.command;
-  const words = [...command.matchAll(/'([^']*)'|"([^"]*)"|\S+/g)].map((m) => m[1] ?? m[2] ?? m[0]);
-  assertEquals(words.shift(), "deno");
-  const flags = (Deno.env.get("STRATA_FLAGS") ?? "").split(" ").filter((flag) => flag !== "");
-  return words.flatMap((word) => word === "$STRATA_FLAGS" ? flags : [word]);
-})();
-
-/** Where the child finds Deno's cache although its own cache folder is another. */
-const DENO_DIR: string = await (async () => {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
-})();
+const COMMAND = await taskCommand("train");
 
 interface Result {
   code: number;
@@ -118,7 +106,10 @@ Deno.test("train: every option is checked", async (t) => {
     ["--epochs --offline", "--epochs: expected a value (N), got none"],
     ["--hidden 800,", '--hidden: expected a whole number of at least 1, got ""'],
     ["--hidden 0", "--hidden: expected a whole number of at least 1, got 0"],
-    ["--model mpl", '--model: expected one of "mlp", "logistic", "lenet5", got "mpl"'],
+    [
+      "--model mpl",
+      '--model: expected one of "mlp", "logistic", "lenet5", "alexnet-small", got "mpl"',
+    ],
     ["--model logistic --hidden 9", "--hidden: expected none with --model logistic, got one"],
     ["--activation Relu", '--activation: expected one of "linear", "relu"'],
     ["--dropout 1", "--dropout: expected a number of at least 0 and at most 0.99, got 1"],
@@ -159,34 +150,99 @@ Deno.test("train --data refuses a folder that is none, or has not all files", as
     const { code, stderr } = await train(["--data", `${folder}/none`]);
     assertEquals(code, 2);
     assertMatch(stderr, /^--data: expected a folder .*none", which does not exist\n/);
+    const empty = await train(["--data", folder]);
+    assertEquals(empty.code, 2);
+    assertMatch(empty.stderr, /the files of MNIST or CIFAR-10, got ".*", which has neither train-/);
+    assertMatch(empty.stderr, / nor data_batch_1\.bin … data_batch_5\.bin, gzipped or not\n/);
     const images = new Uint8Array([0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 28, 0, 0, 0, 28]);
     await Deno.writeFile(`${folder}/train-images-idx3-ubyte`, images);
     const incomplete = await train(["--data", folder]);
     assertEquals(incomplete.code, 2);
-    assertMatch(incomplete.stderr, /which has no train-labels-idx1-ubyte, gzipped or not\n/);
+    assertMatch(
+      incomplete.stderr,
+      /which has MNIST without train-labels-idx1-ubyte, gzipped or not\n/,
+    );
     for (const name of ["train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"]) {
       await Deno.writeFile(`${folder}/${name}-ubyte`, new Uint8Array([0, 0, 8, 1, 0, 0, 0, 0]));
     }
     const malformed = await train(["--data", folder]);
     assertEquals(malformed.code, 1);
     assertMatch(malformed.stderr, /^train-images-idx3-ubyte: at byte .*: expected .*\n$/);
+    for (const name of ["data_batch_2.bin", "test_batch.bin"]) {
+      await Deno.writeFile(`${folder}/${name}`, new Uint8Array(3073));
+    }
+    const both = await train(["--data", folder]);
+    assertEquals(both.code, 2);
+    assertMatch(both.stderr, /, which has those of MNIST and CIFAR-10\n/);
   });
 });
 
-/** Writes digits as the four files of MNIST. */
-async function writeDigits(folder: string, trainCount: number, testCount: number): Promise<void> {
-  await Deno.mkdir(folder);
-  for (const [split, count, seed] of [["train", trainCount, 1], ["t10k", testCount, 2]] as const) {
-    const { x, y } = generateDigits({ count, seed });
-    const size = [count >>> 24, count >>> 16 & 255, count >>> 8 & 255, count & 255];
-    const images = [0, 0, 8, 3, ...size, 0, 0, 0, 28, 0, 0, 0, 28];
-    const write = async (name: string, head: number[], body: Iterable<number>) => {
-      await Deno.writeFile(`${folder}/${split}-${name}-ubyte`, Uint8Array.from([...head, ...body]));
-    };
-    await write("images-idx3", images, x);
-    await write("labels-idx1", [0, 0, 8, 1, ...size], y);
-  }
-}
+Deno.test("train --data names what is missing of CIFAR-10", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/data_batch_3.bin`, new Uint8Array(3073));
+    const { code, stderr } = await train(["--data", folder]);
+    assertEquals(code, 2);
+    assertMatch(stderr, /, which has CIFAR-10 without test_batch\.bin, gzipped or not\n/);
+  });
+});
+
+Deno.test("train --data takes CIFAR-10: normalised, augmented, told and saved with the names of its classes", async () => {
+  await withFolder(async (folder) => {
+    await writeColours(`${folder}/cifar`, 200, 50);
+    const data = ["--data", `${folder}/cifar`, "--batch-size=20", "--epochs=3"];
+    const { code, stdout, stderr } = await train(
+      [...data, "--model=logistic", "--augment", "--out", `${folder}/out`],
+    );
+    assertEquals([code, stderr], [0, ""]);
+    assert(stdout.includes(`Data      CIFAR-10 files in ${folder}/cifar\n`), stdout);
+    assert(stdout.includes("200 images to train on, 50 to test with\n"), stdout);
+    assert(stdout.includes("learning rate 0.01, momentum 0.9, augmented images, seed 7\n"), stdout);
+    assertMatch(stdout, /^class .* recall$/m);
+    for (const name of CIFAR10_CLASSES) assertMatch(stdout, new RegExp(`^\\d ${name} `, "m"));
+    assert(!/digit/.test(stdout), stdout);
+    const wide = stdout.split("\n").filter((line) =>
+      [...line].length > 80 && !line.includes(folder)
+    );
+    assertEquals(wide, [], "lines wider than a terminal");
+    const history = JSON.parse(await Deno.readTextFile(`${folder}/out/history.json`));
+    assertEquals([history.options.augment, history.options["learning-rate"]], [true, 0.01]);
+    const { valAccuracy } = history.epochs[2];
+    assert(valAccuracy > 0.9, `${valAccuracy} of ten colours`);
+
+    // The saved model takes images as they are: the normalisation is in it.
+    using model = await Sequential.load(`${folder}/out/model.safetensors`, {
+      gpu: await openGpu(),
+    });
+    assertEquals(
+      model.layers.map(({ kind }) => kind).join(),
+      "Normalize,RandomFlip,RandomShift,Dense",
+    );
+    const test = await loadCifar10(`${folder}/cifar`, "test");
+    const scores = await model.predict(test);
+    const right = test.y.filter((label, i) => {
+      const row = scores.subarray(10 * i, 10 * i + 10);
+      return row.indexOf(Math.max(...row)) === label;
+    }).length;
+    assertEquals(right / 50, valAccuracy);
+  });
+});
+
+Deno.test("createModel says that a network does not fit the images", async () => {
+  const gpu = await openGpu();
+  const tiny = generateDigits({ count: 10, seed: 1, size: 8 });
+  const options = { ...parseOptions(["--model=lenet5"]) };
+  await assertRejects(
+    () => createModel(options, tiny, gpu),
+    OptionError,
+    "--model lenet5 cannot take images of shape [1, 8, 8]: Cannot build Conv2d (layer 2)",
+  );
+  using shifted = await createModel(
+    { ...options, augment: true },
+    generateDigits({ count: 10, seed: 1 }),
+    gpu,
+  );
+  assertEquals(shifted.layers[0]!.kind, "RandomShift", "digits are not mirrored");
+});
 
 Deno.test("train --data trains, tells and saves; the same seed gives the same bits", async () => {
   await withFolder(async (folder) => {

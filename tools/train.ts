@@ -1,5 +1,5 @@
 /**
- * `deno task train`: trains a network to read digits, shows how it goes, and saves it.
+ * `deno task train`: trains a network to recognise images, shows how it goes, and saves it.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
 } from "../mod.ts";
 import { checkNumber } from "../src/options.ts";
 import { type Display, formatEpoch, openDisplay } from "./train_display.ts";
-import { type ModelChoice, MODELS, scheduleOf } from "./train_models.ts";
+import { createModel, defaultLearningRate, scheduleOf } from "./train_models.ts";
 import { helpText, parseOptions, type TrainOptions } from "./train_options.ts";
 import {
   checkFolder,
@@ -28,6 +28,7 @@ import {
   type Outcome,
   outcomeFacts,
   saveResults,
+  type Training,
 } from "./train_results.ts";
 import { Stop, StoppedError } from "./train_stop.ts";
 import { loadTrainingData } from "./training_data.ts";
@@ -70,7 +71,7 @@ function isExpected(error: unknown): error is Error {
 }
 
 /** Trains and saves. Returns whether it came to its end, instead of being stopped. */
-async function run(options: TrainOptions, display: Display): Promise<boolean> {
+async function run(given: TrainOptions, display: Display): Promise<boolean> {
   const startedAt = new Date();
   using stop = new Stop(() => {
     display.line("Stopping after the step in hand. Ctrl-C once more quits without saving.");
@@ -80,14 +81,14 @@ async function run(options: TrainOptions, display: Display): Promise<boolean> {
   display.line(
     labelled("Adapter", [software ? `${adapter}, software: the CPU computes` : adapter]),
   );
-  const data = await loadTrainingData(options, display, stop.signal);
+  const data = await loadTrainingData(given, display, stop.signal);
+  const learningRate = given["learning-rate"] ?? defaultLearningRate(data.train);
+  const options: Training = { ...given, "learning-rate": learningRate };
   display.line(describeData(data));
   const folder = options.out ?? defaultFolder(options, startedAt);
   await checkFolder(folder);
 
-  const choice: ModelChoice = MODELS[options.model];
-  const { inputShape, classes } = data.train;
-  using model = choice.create({ ...options, gpu, inputShape, classes });
+  using model = await createModel(options, data.train, gpu);
   const steps = Math.ceil(data.train.length / options["batch-size"]);
   let firstStepAt = NaN;
   compile(model, options, steps * options.epochs, () => firstStepAt ||= performance.now());
@@ -122,7 +123,7 @@ async function run(options: TrainOptions, display: Display): Promise<boolean> {
   stop.dispose(); // it is saved: from here on Ctrl-C quits at once
 
   display.line(`\nResults with ${data.name}\n\n${epochTable(history.epochs)}\n`);
-  if (!history.stopped) display.line(`${await confusionTable(model, data.test)}\n`);
+  if (!history.stopped) display.line(`${await confusionTable(model, data)}\n`);
   display.line(outcomeFacts(outcome, folder));
   return !history.stopped;
 }
@@ -130,7 +131,7 @@ async function run(options: TrainOptions, display: Display): Promise<boolean> {
 /** Compiles the model; `onStep` is called before each training step. */
 function compile(
   model: Sequential,
-  options: TrainOptions,
+  options: Training,
   steps: number,
   onStep: () => void,
 ): void {

@@ -6,19 +6,30 @@
 
 import {
   type ActivationName,
+  alexnetSmall,
+  channelMoments,
   constantRate,
   cosineDecay,
+  type Dataset,
   exponentialDecay,
+  type Gpu,
   inverseTimeDecay,
+  type Layer,
   lenet5,
   logisticRegression,
   mlp,
   type NetworkOptions,
+  Normalize,
+  OptionError,
+  RandomFlip,
+  RandomShift,
   type Schedule,
   type Sequential,
+  ShapeError,
   stepDecay,
   warmUp,
 } from "../mod.ts";
+import { formatShape } from "../src/shape.ts";
 
 /** The options that shape a network. */
 export interface ModelOptions {
@@ -41,10 +52,76 @@ export const MODELS = {
   mlp: { about: "hidden layers", options: ["hidden", "activation", "dropout"], create: mlp },
   logistic: { about: "none", options: [], create: logisticRegression },
   lenet5: { about: "two convolutions", options: [], create: lenet5 },
+  "alexnet-small": { about: "five convolutions", options: [], create: alexnetSmall },
 } as const satisfies Record<string, ModelChoice>;
 
 /** The name of a network. */
 export type ModelName = keyof typeof MODELS;
+
+/** What {@linkcode createModel} needs to know of the command line. */
+export interface CreateOptions extends ModelOptions {
+  readonly model: ModelName;
+  readonly augment: boolean;
+  readonly seed: number;
+}
+
+/** The learning rate, if none is given. Normalised, colour images have larger values and three times as many. */
+export function defaultLearningRate(train: Dataset): number {
+  return isColour(train) ? 0.01 : 0.1;
+}
+
+/** The most pixels that augmentation shifts an image by: an eighth of a colour image; digits have less room. */
+export const SHIFT = { colour: 4, gray: 2 };
+
+/**
+ * The network that was asked for, for the images of a data set.
+ *
+ * @throws {OptionError} if it cannot take images of their shape.
+ */
+export async function createModel(
+  options: CreateOptions,
+  train: Dataset,
+  gpu: Gpu,
+): Promise<Sequential> {
+  const { inputShape, classes } = train;
+  const choice: ModelChoice = MODELS[options.model];
+  const { hidden, activation, dropout, seed } = options;
+  const preprocessing = await preprocessingOf(train, options.augment);
+  try {
+    return choice.create({
+      ...{ hidden, activation, dropout },
+      ...{ gpu, inputShape, classes, seed, preprocessing },
+    });
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new OptionError(
+      `--model ${options.model} cannot take images of shape ${formatShape(inputShape)}: ` +
+        error.message,
+    );
+  }
+}
+
+/**
+ * Colour images are normalised, by the moments of the training images. Augmentation comes after it, so that what moves in
+ * from outside, 0, is the mean colour.
+ */
+async function preprocessingOf(train: Dataset, augment: boolean): Promise<Layer[]> {
+  const layers: Layer[] = [];
+  if (isColour(train)) {
+    const { mean, deviation } = await channelMoments(train);
+    // A channel that never changes tells nothing; it becomes 0.
+    layers.push(new Normalize({ mean, deviation: deviation.map((value) => value || 1) }));
+  }
+  if (augment) {
+    if (isColour(train)) layers.push(new RandomFlip());
+    layers.push(new RandomShift({ pixels: isColour(train) ? SHIFT.colour : SHIFT.gray }));
+  }
+  return layers;
+}
+
+function isColour({ inputShape }: Dataset): boolean {
+  return inputShape[0] === 3;
+}
 
 /** Learning rates that fall from `rate` over `steps` steps, the rest of a training. */
 export const SCHEDULES = {

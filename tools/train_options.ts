@@ -7,7 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { ACTIVATION_NAMES, OptionError } from "../mod.ts";
 import { checkNumber, checkOneOf } from "../src/options.ts";
-import { MODELS, SCHEDULES } from "./train_models.ts";
+import { MODELS, SCHEDULES, SHIFT } from "./train_models.ts";
 
 /** An option: how its text becomes a value, and what the help says. */
 interface Option<T> {
@@ -32,13 +32,19 @@ const OPTIONS = {
   },
   activation: choice(ACTIVATION_NAMES, "relu", "Of the hidden layers"),
   dropout: number("P", "0", { min: 0, max: 0.99 }, "Share of hidden units left out in a step"),
-  data: path("Folder of the four MNIST files, gzipped or not"),
+  data: path("Folder of MNIST or CIFAR-10, gzipped or not"),
   offline: flag("Do not download MNIST"),
   "train-size": whole("N", undefined, 1, "Train on the first N images; default all"),
   "test-size": whole("N", undefined, 1, "Test with the first N images; default all"),
+  augment: flag("Shift images at random, and mirror colour images"),
   epochs: whole("N", "5", 1, "Passes over the training images"),
   "batch-size": whole("N", "128", 1, "Images of a training step"),
-  "learning-rate": number("RATE", "0.1", { min: 0, exclusiveMin: true }, "Size of the steps"),
+  "learning-rate": number(
+    "RATE",
+    undefined,
+    { min: 0, exclusiveMin: true },
+    "Size of the steps; default 0.1, with colour images 0.01",
+  ),
   schedule: choice(
     Object.keys(SCHEDULES) as (keyof typeof SCHEDULES)[],
     "constant",
@@ -69,7 +75,7 @@ export type TrainOptions = {
 /** The groups of the help. */
 const GROUPS: readonly (readonly [heading: string, names: readonly Name[]])[] = [
   ["Network", ["model", "hidden", "activation", "dropout"]],
-  ["Data", ["data", "offline", "train-size", "test-size"]],
+  ["Data", ["data", "offline", "train-size", "test-size", "augment"]],
   ["Training", [
     "epochs",
     "batch-size",
@@ -144,7 +150,7 @@ export function helpText(): string {
         (value === "" || fallback === undefined ? "" : `; default ${fallback}`);
     }),
   ]);
-  return `Trains a network to read digits, and saves it.
+  return `Trains a network to recognise images, and saves it.
 
   deno task train [option …]
 ${lines.join("\n")}
@@ -154,6 +160,11 @@ The activations: ${ACTIVATION_NAMES.join(", ")}.
 
 The learning rate stays as it is (constant), falls to 0 (cosine), to a hundredth (exponential), to
 a tenth (inverse-time) by the end, or to a tenth after each third of the training (step).
+
+--data takes the four files of MNIST, or of another data set in that format, or the files of
+CIFAR-10: data_batch_1.bin … data_batch_5.bin, one at least, and test_batch.bin. Colour images are
+normalised by the mean and deviation of each channel. --augment moves each training image in each
+step by up to ${SHIFT.gray} pixels, a colour image by up to ${SHIFT.colour}, and mirrors half of the colour images.
 
 Without --data, MNIST comes from the cache folder, where the first run puts it (11 MB). If it can
 neither be found nor downloaded, the network is trained on drawn digits instead.

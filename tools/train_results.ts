@@ -4,13 +4,7 @@
  * @module
  */
 
-import {
-  type Dataset,
-  type EpochRecord,
-  type History,
-  type Sequential,
-  StrataError,
-} from "../mod.ts";
+import { type EpochRecord, type History, type Sequential, StrataError } from "../mod.ts";
 import { joinPath, writeFileAtomic } from "../src/data/files.ts";
 import { ConfusionMatrix, formatConfusionMatrix } from "../src/report/confusion_matrix.ts";
 import { formatLoss } from "../src/report/progress_bar.ts";
@@ -25,9 +19,12 @@ const HISTORY_FILE = "history.json";
 /** Columns of what stands at the left of a fact, with the space after it. */
 const LABEL_WIDTH = 10;
 
+/** What training is told to do: the command line, with the learning rate that depends on the data. */
+export type Training = TrainOptions & { readonly "learning-rate": number };
+
 /** A training, done or stopped. */
 export interface Outcome {
-  readonly options: TrainOptions;
+  readonly options: Training;
   readonly adapter: { readonly name: string; readonly software: boolean };
   readonly data: TrainingData;
   readonly parameters: { readonly count: number; readonly sha256: string };
@@ -46,7 +43,7 @@ export function describeData({ name, train, test }: TrainingData): string {
 }
 
 /** The steps, and what the options say of them where they say something. */
-export function describeTraining(options: TrainOptions, stepsPerEpoch: number): string {
+export function describeTraining(options: Training, stepsPerEpoch: number): string {
   const { epochs } = options;
   const warmUp = options["warm-up"];
   const clipNorm = options["clip-norm"];
@@ -58,6 +55,7 @@ export function describeTraining(options: TrainOptions, stepsPerEpoch: number): 
     ...(options.nesterov ? ["Nesterov"] : []),
     ...(options["weight-decay"] === 0 ? [] : [`weight decay ${options["weight-decay"]}`]),
     ...(clipNorm === undefined ? [] : [`clip norm ${clipNorm}`]),
+    ...(options.augment ? ["augmented images"] : []),
     `seed ${options.seed}`,
   ];
   return labelled("Training", [
@@ -111,17 +109,24 @@ export function epochTable(epochs: readonly EpochRecord[]): string {
   return formatTable(rows, columns);
 }
 
-/** Which digits of the test set the model takes for which. */
-export async function confusionTable(model: Sequential, test: Dataset): Promise<string> {
-  const { classes } = test;
+/** Which classes of the test images the model takes for which. */
+export async function confusionTable(
+  model: Sequential,
+  { test, classLabel }: TrainingData,
+): Promise<string> {
+  const { classes, classNames } = test;
   const scores = await model.predict(test);
   const predictions = Uint32Array.from(test.y, (_, i) => {
     const row = scores.subarray(i * classes, (i + 1) * classes);
     return row.indexOf(Math.max(...row));
   });
   const matrix = new ConfusionMatrix(test.y, predictions, classes);
-  const table = formatConfusionMatrix(matrix, { label: "digit" });
-  const caption = "Confusion matrix of the test images: rows are the true digits, shares are in %";
+  const table = formatConfusionMatrix(matrix, {
+    label: classLabel.one,
+    ...(classNames && { classNames }),
+  });
+  const caption = "Confusion matrix of the test images: " +
+    `rows are the true ${classLabel.many}, shares are in %`;
   return `${caption}\n\n${table}`;
 }
 

@@ -1,5 +1,6 @@
 /**
- * The images that `deno task train` trains on: a folder of the user's, MNIST from the cache or the network, or drawn digits.
+ * The images that `deno task train` trains on: a folder of the user's, MNIST from the cache or the network, or drawn
+ * digits.
  *
  * @module
  */
@@ -12,9 +13,8 @@ import {
   loadMnist,
   OptionError,
 } from "../mod.ts";
-import { joinPath } from "../src/data/files.ts";
-import { mnistFileNames } from "../src/data/mnist.ts";
 import { checkNumber } from "../src/options.ts";
+import { loadFolder } from "./data_folder.ts";
 
 /** The options that choose the data. */
 export interface DataOptions {
@@ -38,7 +38,12 @@ export interface TrainingData {
   readonly test: Dataset;
   /** What they are and where they come from: `MNIST from data/mnist`. */
   readonly name: string;
+  /** What the classes are called: digits, if they are known to be digits. */
+  readonly classLabel: { readonly one: string; readonly many: string };
 }
+
+const CLASS = { one: "class", many: "classes" };
+const DIGIT = { one: "digit", many: "digits" };
 
 /** Images that are drawn where MNIST cannot be had, and the seeds that they are drawn with. */
 const DRAWN = { train: { count: 20_000, seed: 1 }, test: { count: 4_000, seed: 2 } };
@@ -58,34 +63,10 @@ export async function loadTrainingData(
   signal: AbortSignal,
 ): Promise<TrainingData> {
   if (options.data !== undefined) {
-    const sets = await loadFolder(options.data);
-    return cut({ ...sets, name: `MNIST files in ${options.data}` }, options);
+    return cut({ ...await loadFolder(options.data), classLabel: CLASS }, options);
   }
   const found = await findMnist(options, listener, signal);
   return found === undefined ? drawDigits(options) : cut(found, options);
-}
-
-async function loadFolder(folder: string): Promise<{ train: Dataset; test: Dataset }> {
-  const wrong = await whatIsWrong(folder);
-  if (wrong !== undefined) {
-    throw new OptionError(
-      `--data: expected a folder with the four files of MNIST, got "${folder}", which ${wrong}`,
-    );
-  }
-  return { train: await loadMnist(folder, "train"), test: await loadMnist(folder, "test") };
-}
-
-async function whatIsWrong(folder: string): Promise<string | undefined> {
-  const info = await Deno.stat(folder).catch(() => undefined);
-  if (!info?.isDirectory) return info === undefined ? "does not exist" : "is no folder";
-  for (
-    const file of ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"]
-  ) {
-    const names = mnistFileNames(`${file}-ubyte`).map((name) => joinPath(folder, name));
-    const found = await Promise.all(names.map((name) => Deno.stat(name).catch(() => undefined)));
-    if (!found.some((info) => info?.isFile)) return `has no ${file}-ubyte, gzipped or not`;
-  }
-  return undefined;
 }
 
 /** MNIST from the cache, or downloaded into it; undefined, having said why, if neither is possible. */
@@ -101,11 +82,12 @@ async function findMnist(
     train: await loadMnist(folder, "train"),
     test: await loadMnist(folder, "test"),
     name: `MNIST from ${shown}`,
+    classLabel: DIGIT,
   });
   // The download put whole and checked files there, so they need not be checked again.
   const cached = await load().catch(() => undefined);
   if (cached !== undefined) return cached;
-  const instead = "Training on drawn digits instead. (--data DIR takes MNIST from a folder.)";
+  const instead = "Training on drawn digits instead. (--data DIR takes images from a folder.)";
   if (offline) {
     listener.line(`Found no MNIST in ${shown}, and --offline forbids downloading it.\n${instead}`);
     return undefined;
@@ -128,18 +110,20 @@ async function findMnist(
 function drawDigits(options: DataOptions): TrainingData {
   const draw = (split: "train" | "test") =>
     generateDigits({ ...DRAWN[split], count: options[`${split}-size`] ?? DRAWN[split].count });
-  return { train: draw("train"), test: draw("test"), name: "drawn digits, not MNIST" };
+  const name = "drawn digits, not MNIST";
+  return { train: draw("train"), test: draw("test"), name, classLabel: DIGIT };
 }
 
 /** The first images of each set, as many as were asked for. */
-function cut({ train, test, name }: TrainingData, options: DataOptions): TrainingData {
+function cut(data: TrainingData, options: DataOptions): TrainingData {
+  const { train, test, name } = data;
   const first = (set: Dataset, option: "train-size" | "test-size") => {
     if (set.length === 0) throw new OptionError(`Expected images in the ${name}, got none`);
     const count = options[option] ?? set.length;
     checkNumber(count, `--${option}`, { min: 1, max: set.length, integer: true });
     return set.slice(0, count);
   };
-  return { train: first(train, "train-size"), test: first(test, "test-size"), name };
+  return { ...data, train: first(train, "train-size"), test: first(test, "test-size") };
 }
 
 /** Where downloads are kept for all projects of the user. */

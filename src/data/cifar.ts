@@ -8,7 +8,7 @@
 import { StrataError } from "../errors.ts";
 import { checkOneOf } from "../options.ts";
 import { Dataset } from "./dataset.ts";
-import { formatError } from "./files.ts";
+import { formatError, joinBytes } from "./files.ts";
 import { gunzip, isGzip } from "./idx.ts";
 import { readFirst } from "./mnist.ts";
 
@@ -138,20 +138,9 @@ function readRecords(bytes: Uint8Array, name: string): Records {
 /** All parts, one after the other. */
 function datasetOf(parts: readonly Records[]): Dataset {
   return new Dataset({
-    x: joined(parts.map(({ pixels }) => pixels)),
-    y: joined(parts.map(({ labels }) => labels)),
+    x: joinBytes(parts.map(({ pixels }) => pixels)),
+    y: joinBytes(parts.map(({ labels }) => labels)),
     inputShape: INPUT_SHAPE,
     classNames: CIFAR10_CLASSES,
   });
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const whole = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let start = 0;
-  for (const part of parts) {
-    whole.set(part, start);
-    start += part.length;
-  }
-  return whole;
 }

@@ -68,6 +68,18 @@ export async function writeFileAtomic(path: string | URL, bytes: Uint8Array): Pr
   await directory?.sync();
 }
 
+/** All parts, one after the other. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
+  let start = 0;
+  for (const part of parts) {
+    whole.set(part, start);
+    start += part.length;
+  }
+  return whole;
+}
+
 /** The path of the file `name` in `folder`, which is a URL or a path of the file system. */
 export function joinPath(folder: string | URL, name: string): string | URL {
   if (folder instanceof URL) {

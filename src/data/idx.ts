@@ -6,6 +6,7 @@
 
 import { sizeOf } from "../shape.ts";
 import { formatError } from "./files.ts";
+import { inflate, MAX_DEFLATE_RATIO } from "./inflate.ts";
 
 /** The content of an IDX file of unsigned bytes. */
 export interface IdxFile {
@@ -17,11 +18,7 @@ export interface IdxFile {
 
 const UNSIGNED_BYTE = 0x08;
 const MAX_RANK = 4;
-/** DEFLATE packs at most 258 bytes into two bits, so no stream grows by more than this factor. */
-const MAX_DEFLATE_RATIO = 1032;
 const GZIP_MIN_LENGTH = 18;
-/** The decompressor inflates all that one write gives it at once: this bounds its output to 16 MiB. */
-const GZIP_SLICE = 16 * 1024;
 
 /**
  * Reads an IDX file of unsigned bytes: two zero bytes, the type 8, the rank r, then r dimensions as
@@ -117,37 +114,10 @@ export async function gunzip(
   if (stated > most) {
     throw formatError(name, trailer, `an unpacked length of at most ${most}`, String(stated));
   }
-  const unpacked = new Uint8Array(stated);
-  let length = 0;
-  const reader = slices(bytes).pipeThrough(new DecompressionStream("gzip")).getReader();
-  while (true) {
-    const { done, value } = await reader.read().catch((error) => {
-      throw formatError(name, 0, "a whole gzip stream", String(error?.message ?? error));
-    });
-    if (done) break;
-    if (length + value.length > stated) {
-      await reader.cancel().catch(() => {});
-      throw formatError(name, trailer, `${stated} unpacked bytes, as stated here`, "more");
-    }
-    unpacked.set(value, length);
-    length += value.length;
-  }
-  if (length !== stated) {
-    throw formatError(name, trailer, `${stated} unpacked bytes, as stated here`, String(length));
-  }
-  return unpacked;
-}
-
-/** The bytes as a stream of small parts. */
-function slices(bytes: Uint8Array): ReadableStream<Uint8Array<ArrayBuffer>> {
-  let start = 0;
-  return new ReadableStream({
-    pull(controller): void {
-      // The last slice is closed with, not after: an empty file has none.
-      if (start < bytes.length) controller.enqueue(bytes.slice(start, start + GZIP_SLICE));
-      start += GZIP_SLICE;
-      if (start >= bytes.length) controller.close();
-    },
+  return await inflate(bytes, "gzip", stated, {
+    damaged: (message) => formatError(name, 0, "a whole gzip stream", message),
+    wrongLength: (got) =>
+      formatError(name, trailer, `${stated} unpacked bytes, as stated here`, got),
   });
 }
 

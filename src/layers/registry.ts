@@ -7,6 +7,7 @@
 import { FormatError, OptionError } from "../errors.ts";
 import { definedOptions } from "../options.ts";
 import { Gelu, LeakyRelu, Relu, Sigmoid, Softmax, Softplus, Step, Tanh } from "./activations.ts";
+import { Normalize, type NormalizeOptions, RandomFlip, RandomShift } from "./augmentation.ts";
 import { BatchNorm, type BatchNormLayerOptions } from "./batch_norm.ts";
 import { Branches } from "./branches.ts";
 import { Conv1d, Conv2d, Conv3d, type ConvolutionLayerOptions } from "./convolution.ts";
@@ -72,6 +73,9 @@ const FACTORIES: Readonly<Record<string, Factory>> = {
   MaxPool1d: (options) => new MaxPool1d(options as unknown as MaxPoolLayerOptions),
   MaxPool2d: (options) => new MaxPool2d(options as unknown as MaxPoolLayerOptions),
   MaxPool3d: (options) => new MaxPool3d(options as unknown as MaxPoolLayerOptions),
+  Normalize: (options) => new Normalize(options as unknown as NormalizeOptions),
+  RandomFlip: (options) => new RandomFlip(options),
+  RandomShift: (options) => new RandomShift(options as { pixels: number }),
   Residual: (options, [layers, shortcut, ...rest]) => {
     if (layers === undefined || shortcut === undefined || rest.length > 0) {
       throw new OptionError("Residual: expected two branches, the layers and the shortcut");

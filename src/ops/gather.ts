@@ -6,13 +6,12 @@
 
 import text from "../../kernels/gather.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
-import type { Device } from "../gpu/device.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { permutationHalfBits } from "../random.ts";
 import { formatShape, sizeOf } from "../shape.ts";
-import { workgroupsFor } from "./launch.ts";
+import { walkLanes, workgroupsFor } from "./launch.ts";
 
 /** Which rows to gather. */
 export interface GatherOptions {
@@ -25,9 +24,6 @@ export interface GatherOptions {
   /** Multiplies the values. Default: 1/255 for bytes, 1 otherwise. */
   scale?: number;
 }
-
-/** Elements of a row that one invocation brings, at most: its loop ends before lavapipe stops it. */
-const LONGEST_WALK = 60_000;
 
 const FAMILY = new KernelFamily("gather", [{ name: "gather.wgsl", text }]);
 
@@ -54,7 +50,7 @@ export function gatherRows<T extends DataType>(
   const elements = sizeOf(rest);
   const vector = elements % 4 === 0;
   const width = vector ? elements / 4 : elements;
-  const lanes = lanesOfRow(recorder.device, width, "gatherRows");
+  const lanes = walkLanes(recorder.device, width, "gatherRows");
   const output = examples.type === "u32" ? "u32" : "f32";
   const y = recorder.empty([rows, ...rest], output);
   recorder.dispatch({
@@ -79,15 +75,4 @@ export function gatherRows<T extends DataType>(
     workgroups: workgroupsFor(rows * lanes),
   });
   return y as Tensor<T extends "u32" ? "u32" : "f32">;
-}
-
-/** Invocations that share a row: few on a software adapter, a whole workgroup on a card; a power of two. */
-function lanesOfRow(device: Device, width: number, what: string): number {
-  if (width > 64 * LONGEST_WALK) {
-    throw new ShapeError(`${what}: a row may have ${64 * LONGEST_WALK} elements, got ${width}`);
-  }
-  const most = device.adapter.software && width <= 8 * LONGEST_WALK ? 8 : 64;
-  let lanes = 1;
-  while (lanes < most && lanes < width) lanes *= 2;
-  return lanes;
 }

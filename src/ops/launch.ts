@@ -70,6 +70,25 @@ export function rowLanes(device: Device, { columns }: Rows, what: string): numbe
   return lanes;
 }
 
+/** Elements of a row that one invocation visits, at most: its loop ends before lavapipe stops it. */
+const LONGEST_WALK = 60_000;
+
+/**
+ * How many invocations share a row of elements that have nothing to do with each other: few on a software adapter, up to a whole
+ * workgroup on a card; a power of two.
+ *
+ * @throws {ShapeError} if a row is so long that a loop over it would pass 65,535 trips.
+ */
+export function walkLanes(device: Device, width: number, what: string): number {
+  if (width > 64 * LONGEST_WALK) {
+    throw new ShapeError(`${what}: a row may have ${64 * LONGEST_WALK} elements, got ${width}`);
+  }
+  const most = device.adapter.software && width <= 8 * LONGEST_WALK ? 8 : 64;
+  let lanes = 1;
+  while (lanes < most && lanes < width) lanes *= 2;
+  return lanes;
+}
+
 /** Workgroups of 64 invocations when `lanes` of them share a row. */
 export function rowWorkgroups(rows: number, lanes: number): number {
   return Math.ceil(rows * lanes / 64);

@@ -88,7 +88,7 @@ export function dropout(
 ): Tensor {
   const { rate } = options;
   checkNumber(rate, "dropout: rate", { min: 0, max: 1 - 2 ** -24 });
-  const selected = key(options, "dropout");
+  const selected = randomUniforms(options, "dropout");
   const y = recorder.empty(x.shape);
   recorder.dispatch({
     label: `dropout ${formatShape(x.shape)}`,
@@ -110,7 +110,7 @@ function fill(
   scale: number,
 ): Tensor {
   const length = sizeOf(shape);
-  const selected = key(options, distribution);
+  const selected = randomUniforms(options, distribution);
   const y = recorder.empty(shape);
   recorder.dispatch({
     label: `${distribution} ${formatShape(shape)}`,
@@ -122,7 +122,13 @@ function fill(
   return y;
 }
 
-function key(
+/**
+ * The uniforms that every kernel of random numbers has: the two words of the key, and the counter.
+ *
+ * @param what Names the operation in errors.
+ * @throws {OptionError} if the seed or stream does not fit 32 bits.
+ */
+export function randomUniforms(
   { seed, stream = 0, counter = 0 }: RandomOptions,
   what: string,
 ): { key_0: number; key_1: number; counter: number | Scalar } {

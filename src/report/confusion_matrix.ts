@@ -113,7 +113,7 @@ export function formatConfusionMatrix(
   const columns = [
     { heading: label },
     ...indices.map((j) => ({ heading: `${j}`, align: "right" as const })),
-    { heading: "recall %", align: "right" as const },
+    { heading: "recall", align: "right" as const },
   ];
   const footer = [["precision", ...indices.map((j) => percent(matrix.precision(j)))]];
   return formatTable(rows, columns, { footer });

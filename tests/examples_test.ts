@@ -1,0 +1,108 @@
+/**
+ * Every script of examples/, as its readers run it, but small.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { loadImage } from "../src/data/image_files.ts";
+import { saveImage } from "../src/data/image_files.ts";
+import { writeColours } from "./image_data.ts";
+import { DENO_DIR, ROOT, taskCommand } from "./task.ts";
+
+/** How an example is run in seconds, and what its output must be. */
+interface Run {
+  readonly args: readonly string[];
+  readonly output: RegExp;
+  /** Puts files into the empty folder that the example runs in. */
+  prepare?(folder: string): Promise<void>;
+  /** Looks at what it left there. */
+  inspect?(folder: string): Promise<void>;
+}
+
+const RUNS: Readonly<Record<string, readonly Run[]>> = {
+  "cifar_alexnet.ts": [{
+    args: ["cifar", "1", "40", "20"],
+    output: /^40 images to train on, 20 to test with\n[^]*\nepoch 1 .*\n(\w+ +taken for .*%\n){8}$/,
+    prepare: (folder) => writeColours(`${folder}/cifar`, 60, 30),
+  }],
+  "image_filtering.ts": [
+    {
+      args: [],
+      output: /^(runs\/image_filtering\/\w+\.png {2}256 × 256, -?\d\.\d+ … \d\.\d+\n){5}$/,
+      async inspect(folder) {
+        const results = `${folder}/runs/image_filtering`;
+        // Where the picture is even, there is no edge; somewhere there is.
+        const edges = await loadImage(`${results}/edges.png`);
+        assertEquals(edges.shape, [1, 256, 256]);
+        assert(edges.data[0]! < 8 && edges.data.some((value) => value > 100));
+        const across = await loadImage(`${results}/sobel_x.png`);
+        assert(Math.abs(across.data[0]! - 128) <= 1, "gray where there is no edge");
+      },
+    },
+    {
+      args: ["step.ppm", "."],
+      output: /^(\.\/\w+\.png {2}20 × 10, .*\n){5}$/,
+      // Black at the left, white at the right: the step is at column 10.
+      prepare: (folder) =>
+        saveImage(`${folder}/step.ppm`, {
+          shape: [1, 10, 20],
+          data: Uint8Array.from({ length: 200 }, (_, i) => i % 20 < 10 ? 0 : 255),
+        }),
+      async inspect(folder) {
+        const { data } = await loadImage(`${folder}/edges.png`);
+        assertEquals(
+          [...data.subarray(100, 120)],
+          [...new Array(20).keys()].map((j) => {
+            return j === 9 || j === 10 ? 255 : 0;
+          }),
+        );
+        const smooth = await loadImage(`${folder}/smooth.png`);
+        const row = [...smooth.data.subarray(100, 120)];
+        assertEquals(row, [...row].sort((a, b) => a - b), "rises from black to white");
+        assertEquals([row[0], row[19]], [0, 255]);
+      },
+    },
+  ],
+  "mnist_mlp.ts": [{
+    args: ["drawn", "1", "500"],
+    output: /\nepoch 1 {2}loss \d\.\d+ .*%\n.*\nThe network reads them as: {8}(\d ){9}\d\n$/,
+  }],
+  "sequence_conv1d.ts": [{
+    args: ["1", "300"],
+    output: /^sine +[▁-█]{72}\n[^]*\n {2}linear model +\d+\.\d%\n {2}convolutions +\d+\.\d%\n$/,
+  }],
+};
+
+const EXAMPLES = [...Deno.readDirSync(new URL("examples/", ROOT))].map(({ name }) => name).sort();
+// Without the import map: an example needs nothing but the module.
+const FLAGS = (await taskCommand("example")).filter((flag) => !flag.startsWith("--import-map"));
+
+Deno.test("every example is run by a test, and named in the README", async () => {
+  assertEquals(Object.keys(RUNS).sort(), EXAMPLES);
+  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
+  for (const name of EXAMPLES) assert(readme.includes(`deno task example examples/${name}`), name);
+});
+
+for (const name of EXAMPLES) {
+  (RUNS[name] ?? []).forEach(({ args, output, prepare, inspect }) => {
+    Deno.test(`examples/${name} ${args.join(" ")}`, async () => {
+      const folder = await Deno.makeTempDir({ prefix: "strata-" });
+      try {
+        await prepare?.(folder);
+        const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+          args: [...FLAGS, new URL(`examples/${name}`, ROOT).href, ...args],
+          cwd: folder,
+          env: { DENO_DIR, NO_COLOR: "1" },
+          signal: AbortSignal.timeout(120_000),
+        }).output();
+        const text = new TextDecoder();
+        assertEquals(code, 0, text.decode(stderr));
+        assertMatch(text.decode(stdout), output);
+        await inspect?.(folder);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    });
+  });
+}
