@@ -29,6 +29,7 @@ import {
   mlp,
   type NetworkOptions,
   Normalize,
+  OptionError,
   perceptron,
   Random,
   Sequential,
@@ -315,5 +316,33 @@ Deno.test("an input that is too small for lenet5 is refused by the layer", async
     () => lenet5({ gpu, inputShape: [1, 8, 8] }),
     ShapeError,
     "Cannot build Conv2d (layer 2)",
+  );
+});
+
+Deno.test("a layer keeps its algorithm in the model's file, and refuses one that does not apply", async () => {
+  const gpu = await openGpu();
+  const filters = { filters: 4, kernelSize: 3, algorithm: "winograd", winogradTile: 4 } as const;
+  using model = new Sequential([new Conv2d(filters)], { gpu, inputShape: [2, 8, 8], seed: 1 });
+  const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+  try {
+    await model.save(path);
+    using again = await Sequential.load(path, { gpu });
+    assertEquals(again.layers[0]!.config(), { ...filters, activation: "linear", useBias: true });
+  } finally {
+    await Deno.remove(path);
+  }
+  assertThrows(
+    () =>
+      new Sequential([new Conv2d({ ...filters, strides: 2, name: "first" })], {
+        gpu,
+        inputShape: [2, 8, 8],
+      }),
+    OptionError,
+    'Cannot build Conv2d (layer 0, "first"): Conv2d: algorithm "winograd": ',
+  );
+  assertThrows(
+    () => new Conv2d({ filters: 4, kernelSize: 3, algorithm: "fast" as "fft" }),
+    OptionError,
+    'Conv2d: algorithm: expected one of "auto", "direct"',
   );
 });

@@ -57,8 +57,8 @@ export abstract class ConvolutionLayer extends FilterLayer {
 
   /** The options, without initialisers. */
   override config(): Record<string, unknown> {
-    const { activation, useBias } = this;
-    return { ...this.options, activation, useBias };
+    const { activation, useBias, algorithm } = this;
+    return { ...this.options, activation, useBias, ...algorithm };
   }
 }
 

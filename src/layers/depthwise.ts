@@ -95,8 +95,8 @@ export class DepthwiseConv2d extends FilterLayer {
 
   /** The options, without initialisers. */
   override config(): Record<string, unknown> {
-    const { activation, useBias } = this;
-    return { ...this.options, activation, useBias };
+    const { activation, useBias, algorithm } = this;
+    return { ...this.options, activation, useBias, ...algorithm };
   }
 }
 
@@ -136,12 +136,14 @@ export class SeparableConv2d implements Layer {
     const what = "SeparableConv2d";
     checkKeys(options, what, ["filters", ...DEPTHWISE_OPTIONS]);
     const { filters, kernelInitializer, activation, useBias, biasInitializer } = options;
+    const { algorithm, workspaceLimit, winogradTile } = options; // of the depthwise filters; the others are of 1×1
     checkNumber(filters, `${what}: filters`, { min: 1, integer: true });
     const initializer = definedOptions({ kernelInitializer });
     this.name = options.name;
     this.#depthwise = new DepthwiseConv2d({
       ...depthwiseOptionsOf(options, what),
       ...initializer,
+      ...definedOptions({ algorithm, workspaceLimit, winogradTile }),
       useBias: false,
     });
     this.#pointwise = new Conv2d({
@@ -181,6 +183,12 @@ export class SeparableConv2d implements Layer {
   config(): Record<string, unknown> {
     const { filters } = this.#pointwise.options;
     const { activation, useBias } = this.#pointwise;
-    return { filters, ...this.#depthwise.options, activation, useBias };
+    return {
+      filters,
+      ...this.#depthwise.options,
+      activation,
+      useBias,
+      ...this.#depthwise.algorithm,
+    };
   }
 }

@@ -8,7 +8,7 @@ import { growReceptiveField, type ReceptiveField } from "../convolution_shape.ts
 import { OptionError, ShapeError } from "../errors.ts";
 import { checkShape, type Shape, sizeOf } from "../shape.ts";
 import type { Layer } from "./layer.ts";
-import { Stack } from "./stack.ts";
+import { described, Stack } from "./stack.ts";
 
 /** What an element of an output sees of the network's input: a window of a size, or all of it. */
 export type FieldOfView = ReceptiveField | "everything";
@@ -70,8 +70,7 @@ export function checkLayers(layers: readonly Layer[], inputShape: Shape): Shape[
   try {
     return new Stack(layers).shapes(inputShape);
   } catch (error) {
-    if (!(error instanceof ShapeError)) throw error;
-    throw new ShapeError(`Cannot build ${error.message}`);
+    throw described(error, "Cannot build ");
   }
 }
 

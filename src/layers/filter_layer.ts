@@ -6,7 +6,7 @@
 
 import { type ConvolutionGeometry, resolveConvolution } from "../convolution_shape.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { checkOneOf } from "../options.ts";
+import { checkOneOf, definedOptions } from "../options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "../ops/activation_source.ts";
 import {
   convolve,
@@ -14,6 +14,12 @@ import {
   convolveInputGradient,
   convolveWeightGradient,
 } from "../ops/convolution.ts";
+import {
+  ALGORITHM_OPTIONS,
+  type AlgorithmOptions,
+  checkAlgorithm,
+  checkAlgorithmOptions,
+} from "../ops/convolution_plan.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import type { ConvolutionOptions, FilterOptions } from "../window_options.ts";
 import { activatedSum } from "./fused_activation.ts";
@@ -21,7 +27,7 @@ import { type Initializer, type InitializerName, resolveInitializer } from "./in
 import type { Layer, LayerContext, LayerOutput, LayerWindow, ParameterSpec } from "./layer.ts";
 
 /** Options of every layer with filters. */
-export interface FilterLayerOptions {
+export interface FilterLayerOptions extends AlgorithmOptions {
   /** Applied to the sum. Default "linear". */
   activation?: ActivationName;
   /** Whether to add a bias. Default true. */
@@ -41,6 +47,7 @@ export const FILTER_LAYER_OPTIONS = [
   "kernelInitializer",
   "biasInitializer",
   "name",
+  ...ALGORITHM_OPTIONS,
 ] as const;
 
 /** y = f(x ⋆ w + b), with filters that may depend on the number of channels. */
@@ -53,6 +60,8 @@ export abstract class FilterLayer implements Layer {
   readonly activation: ActivationName;
   /** Whether there is a bias. */
   readonly useBias: boolean;
+  /** How it is computed, as far as that was said. */
+  readonly algorithm: Readonly<AlgorithmOptions>;
   readonly #dims: number;
   readonly #kernelInitializer: Initializer;
   readonly #biasInitializer: Initializer;
@@ -67,6 +76,9 @@ export abstract class FilterLayer implements Layer {
     const what = new.target.name;
     const { activation = "linear", useBias = true } = options;
     checkOneOf(activation, `${what}: activation`, ACTIVATION_NAMES);
+    const { algorithm, workspaceLimit, winogradTile } = options;
+    this.algorithm = definedOptions({ algorithm, workspaceLimit, winogradTile });
+    checkAlgorithmOptions(this.algorithm, what);
     this.#dims = dims;
     this.activation = activation;
     this.useBias = useBias;
@@ -93,10 +105,16 @@ export abstract class FilterLayer implements Layer {
     return [filters, ...output];
   }
 
-  /** How the filters move over an input [channels, …]. @throws {ShapeError} if they do not fit. */
+  /**
+   * How the filters move over an input [channels, …].
+   *
+   * @throws {ShapeError} if they do not fit; {@linkcode OptionError} if the algorithm does not apply.
+   */
   geometry(input: Shape): ConvolutionGeometry {
     const filters = this.filtersFor(input);
-    return resolveConvolution(input, filters, filters, this.constructor.name);
+    const geometry = resolveConvolution(input, filters, filters, this.constructor.name);
+    checkAlgorithm(geometry, this.algorithm, this.constructor.name);
+    return geometry;
   }
 
   /** The taps of a filter. */
@@ -129,7 +147,8 @@ export abstract class FilterLayer implements Layer {
   forward(x: Tensor, context: LayerContext): LayerOutput {
     const { recorder, parameters, gradients } = context;
     const weight = parameters["weight"]!;
-    const { filters: _, kernelSize: __, ...move } = this.filtersFor(x.shape.slice(1));
+    const { filters: _, kernelSize: __, ...window } = this.filtersFor(x.shape.slice(1));
+    const move = { ...window, ...this.algorithm };
     const bias = this.useBias ? { bias: parameters["bias"]! } : {};
     const { y, backward: backwardToSum } = activatedSum(
       context,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ShapeError } from "../errors.ts";
+import { OptionError, ShapeError } from "../errors.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Shape } from "../shape.ts";
 import type { BufferSpec, Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
@@ -28,7 +28,7 @@ export class Stack {
   /**
    * The shape of the input, then that of each layer's output.
    *
-   * @throws {ShapeError} naming the layer that cannot take its input.
+   * @throws {ShapeError} naming the layer that cannot take its input; {@linkcode OptionError} one whose option does not apply to it.
    */
   shapes(input: Shape): Shape[] {
     const shapes: Shape[] = [input];
@@ -36,8 +36,7 @@ export class Stack {
       try {
         shapes.push(layer.outputShape(shapes[i]!));
       } catch (error) {
-        if (!(error instanceof ShapeError)) throw error;
-        throw new ShapeError(`${describeLayer(layer, i)}: ${error.message}`);
+        throw described(error, describeLayer(layer, i) + ": ");
       }
     });
     return shapes;
@@ -145,4 +144,11 @@ export function streamsOf({ branches = [] }: Layer): number {
 /** `Dense (layer 2, "fc1")`. */
 export function describeLayer(layer: Layer, index: number): string {
   return `${layer.kind} (layer ${index}${layer.name === undefined ? "" : `, "${layer.name}"`})`;
+}
+
+/** The error with more text in front of its message, if it is one of shapes or options; others as they are. */
+export function described(error: unknown, prefix: string): unknown {
+  if (error instanceof ShapeError) return new ShapeError(prefix + error.message);
+  if (error instanceof OptionError) return new OptionError(prefix + error.message);
+  return error;
 }

@@ -94,8 +94,6 @@ export function planConvolution(
   what: string,
 ): ConvolutionPlan {
   const { algorithm = "auto", workspaceLimit = DEFAULT_LIMIT } = options;
-  checkOneOf(algorithm, `${what}: algorithm`, CONVOLUTION_ALGORITHMS);
-  checkNumber(workspaceLimit, `${what}: workspaceLimit`, { min: 0 });
   const methodOptions = methodOptionsOf(device, options, what);
   const attempt = (name: ConvolutionMethodName) =>
     attemptMethod(device, name, pass, geometry, images, methodOptions, workspaceLimit);
@@ -115,14 +113,41 @@ export function planConvolution(
 
 /** What the methods need to know besides the geometry. */
 export function methodOptionsOf(
-  device: Device,
-  { winogradTile = 2 }: AlgorithmOptions,
+  { adapter: { software } }: Pick<Device, "adapter">,
+  options: AlgorithmOptions,
   what: string,
 ): MethodOptions {
+  checkAlgorithmOptions(options, what);
+  return { software, winogradTile: options.winogradTile ?? 2 };
+}
+
+/** @throws {OptionError} if an option is wrong for every convolution. */
+export function checkAlgorithmOptions(options: AlgorithmOptions, what: string): void {
+  const { algorithm = "auto", workspaceLimit = DEFAULT_LIMIT, winogradTile = 2 } = options;
+  checkOneOf(algorithm, `${what}: algorithm`, CONVOLUTION_ALGORITHMS);
+  checkNumber(workspaceLimit, `${what}: workspaceLimit`, { min: 0 });
   if (winogradTile !== 2 && winogradTile !== 4) {
     throw new OptionError(`${what}: winogradTile: expected 2 or 4, got ${winogradTile}`);
   }
-  return { software: device.adapter.software, winogradTile };
+}
+
+/**
+ * Checks that the algorithm of a layer can compute its convolution, before there is a GPU.
+ *
+ * @throws {OptionError} if it does not apply.
+ */
+export function checkAlgorithm(
+  geometry: ConvolutionGeometry,
+  { algorithm = "auto", winogradTile = 2 }: AlgorithmOptions,
+  what: string,
+): void {
+  if (algorithm === "auto") return;
+  const passes: ConvolutionPass[] = ["forward", "inputGradient", "weightGradient"];
+  for (const pass of passes) {
+    const refusal = METHODS[algorithm].refusal(pass, geometry, { software: false, winogradTile });
+    if (refusal === undefined) continue;
+    throw new OptionError(`${what}: algorithm "${algorithm}": ${refusal}`);
+  }
 }
 
 /** The method of a plan, and its task. */
