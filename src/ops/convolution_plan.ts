@@ -28,8 +28,8 @@ import { WINOGRAD_METHOD } from "./convolution_winograd.ts";
  * - "gemm": an implicit matrix product, on a copy of the images with the channels last
  * - "im2col": a matrix product with the windows written down as columns, for comparison; about k² times the input in memory
  * - "fft": by Fourier transforms of tiles, with stride 1 in one or two dimensions
- * - "winograd": for filters of 3 × 3 with strides and dilation of 1 in two dimensions, with fewer
- *   multiplications and other rounding errors, see `winogradTile`; an infinity or a NaN reaches the whole tile, the former as NaN
+ * - "winograd": for filters of 3 × 3 with strides and dilation of 1 in two dimensions, with fewer multiplications and other rounding
+ *   errors, see `winogradTile`; a NaN reaches the whole tile, and so does an infinity, as NaN
  */
 export type ConvolutionMethodName = "direct" | "gemm" | "im2col" | "fft" | "winograd";
 
@@ -58,8 +58,9 @@ export interface AlgorithmOptions {
   workspaceLimit?: number;
   /**
    * Outputs of a Winograd tile along an edge: 2, with 2.25 times fewer multiplications than the sum itself, or 4, with 4 times
-   * fewer and larger rounding errors. With 64 channels, the root mean square of the errors was 0.6 to 0.8 times that of "direct"
-   * with 2, and 4 to 5 times with 4, which is 2 · 10⁻⁶ of the root mean square of the outputs. Default 2.
+   * fewer and larger rounding errors. With 64 channels or more, the root mean square of the errors of outputs and input gradients
+   * was 0.6 to 0.8 times that of "direct" with 2, and 4 to 5 times with 4 (2 to 3 · 10⁻⁶ of the outputs'); that of weight
+   * gradients 1.8 times with 2, and 6 times with 4. Default 2.
    */
   winogradTile?: 2 | 4;
 }
