@@ -17,6 +17,7 @@ import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
 import { FFT_ROWS } from "./cases_fft.ts";
 import { LAYER_ROWS } from "./cases_layers.ts";
+import { FILTER_ROWS } from "./cases_filter.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { BATCHED_MATMUL_ROWS } from "./cases_matmul_batched.ts";
@@ -45,6 +46,7 @@ export const ROWS: readonly Row[] = [
   ...FFT_ROWS,
   ...AUGMENT_ROWS,
   ...WINOGRAD_ROWS,
+  ...FILTER_ROWS,
 ];
 
 /** The row of a name. */

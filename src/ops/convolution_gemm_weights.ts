@@ -24,6 +24,7 @@ import {
 import {
   type ConvolutionTask,
   type ImageRange,
+  largestPhase,
   type MethodOptions,
   partsWorkspace,
   sumOverParts,
@@ -160,12 +161,16 @@ export function gemmWeightGradientWorkspace(
   const { parts, paddedChannels, paddedFilters } = planOf(g, count, options);
   const size = sizeOf(weightShapeOf(g));
   const [x, dy] = imagesOf(g);
-  return [
+  const partial = parts > 1 ? [4 * parts * size] : [];
+  const images = [
     channelsLastBytes(count, x, frameOf(g), paddedChannels),
     channelsLastBytes(count, dy, bareFrame(g.output), paddedFilters),
-    ...(parts > 1 ? [4 * parts * size, ...sumWorkspace(options, [parts, size])] : []),
-    ...partsWorkspace(geometry, count, whole),
   ];
+  const tensors = largestPhase(
+    [...images, ...partial],
+    [...partial, ...sumWorkspace(options, [parts, size])],
+  );
+  return partsWorkspace(geometry, count, whole, tensors);
 }
 
 function imagesOf({ groups, channels, filters, input, output }: ConvolutionGeometry) {

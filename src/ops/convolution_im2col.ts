@@ -17,6 +17,7 @@ import {
   type ConvolutionPass,
   type Epilogue,
   type ImageRange,
+  largestPhase,
   type MethodOptions,
   NO_EPILOGUE,
   partsWorkspace,
@@ -85,12 +86,12 @@ function workspace(
   const split = splitBytes(products, options);
   if (pass !== "weightGradient") return [columns, ...split];
   const weights = sizeOf(weightShapeOf(geometry));
-  return [
-    columns,
-    ...(count > 1 ? [4 * count * weights] : []),
-    ...(split.length > 0 || count <= 1 ? split : sumWorkspace(options, [count, weights])),
-    ...partsWorkspace(geometry, count, whole),
-  ];
+  const ofImages = count > 1 ? [4 * count * weights] : [];
+  const tensors = largestPhase(
+    [columns, ...ofImages, ...split],
+    [...ofImages, ...sumWorkspace(options, [count, weights])],
+  );
+  return partsWorkspace(geometry, count, whole, tensors);
 }
 
 /** [images · groups, products, outputs]. */

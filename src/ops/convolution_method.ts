@@ -139,12 +139,16 @@ export function partsWorkspace(
   geometry: ConvolutionGeometry,
   count: number,
   whole: number,
-  tensors: readonly number[] = [],
-): number[] {
-  if (count >= whole) return [...tensors];
+  tensors: readonly number[],
+): readonly number[] {
+  if (count >= whole) return tensors;
   const bytes = 4 * sizeOf(weightShapeOf(geometry));
-  const computing = [...tensors, bytes, bytes];
   const adding = Math.ceil(whole / count) > 2 ? [bytes, bytes, bytes] : [];
+  return largestPhase([...tensors, bytes, bytes], adding);
+}
+
+/** Of the tensors that are alive in several phases, one after the other, those of the phase with the most bytes. */
+export function largestPhase(...phases: readonly (readonly number[])[]): readonly number[] {
   const total = (list: readonly number[]) => list.reduce((sum, each) => sum + each, 0);
-  return total(adding) > total(computing) ? adding : computing;
+  return phases.reduce((most, phase) => total(phase) > total(most) ? phase : most);
 }

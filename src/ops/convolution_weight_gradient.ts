@@ -16,6 +16,7 @@ import { bareFrame, channelsLast } from "./convolution_channels_last.ts";
 import {
   type ConvolutionTask,
   type ImageRange,
+  largestPhase,
   type MethodOptions,
   partsWorkspace,
   sumOverParts,
@@ -89,10 +90,12 @@ export function directWeightGradientWorkspace(
   const { padded, parts } = planOf(geometry, count, options);
   const pixels = sizeOf(geometry.output);
   const bytes = 4 * sizeOf(weightShapeOf(geometry));
-  return partsWorkspace(geometry, count, whole, [
-    4 * count * geometry.groups * pixels * padded,
-    ...(parts > 1 ? [parts * bytes, ...sumWorkspace(options, [parts, bytes / 4])] : []),
-  ]);
+  const partial = parts > 1 ? [parts * bytes] : [];
+  const tensors = largestPhase(
+    [4 * count * geometry.groups * pixels * padded, ...partial],
+    [...partial, ...sumWorkspace(options, [parts, bytes / 4])],
+  );
+  return partsWorkspace(geometry, count, whole, tensors);
 }
 
 /** dw = x ⋆ dy. Shapes as in `conv2dWeightGradient`; `out` is written. */

@@ -49,10 +49,8 @@ export function winogradWeightGradientWorkspace(
   const { parts } = chooseMatmul({ software }, size, batches);
   const tensors = [summed * columns, produced * columns, produced * summed];
   if (parts > 1) tensors.push(parts * produced * summed);
-  return [
-    ...tensors.map((length) => 4 * batches * length),
-    ...partsWorkspace(geometry, count, whole),
-  ];
+  const bytes = tensors.map((length) => 4 * batches * length);
+  return partsWorkspace(geometry, count, whole, bytes);
 }
 
 /** dw = x ⋆ dy. Shapes as in `conv2dWeightGradient`; `out` is written. */
