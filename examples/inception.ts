@@ -2,7 +2,7 @@
  * Branches side by side: a network of inception blocks, as in GoogLeNet, learns images.
  *
  *     deno run --allow-read examples/inception.ts            # generated digits, a small network, a few seconds
- *     deno run --allow-read examples/inception.ts cifar-10   # CIFAR-10 in that folder, a larger network, some minutes
+ *     deno run --allow-read examples/inception.ts cifar-10   # CIFAR-10 in that folder, a larger network, for a graphics card
  *
  * @module
  */
