@@ -23,7 +23,7 @@ export function formatError(error: number): string {
   return error.toExponential(1);
 }
 
-/** Says on a terminal what is being measured; nothing takes it away. */
+/** Says on a terminal what is being measured; "" takes the line away. */
 export function showProgress(what: string): void {
   if (!Deno.stderr.isTerminal()) return;
   Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${what === "" ? "" : `${what} …`}`));

@@ -88,11 +88,12 @@ function describeWinner(rows: readonly WayRow[]): string {
   const ratio = (row: WayRow) => row.milliseconds / first!.milliseconds;
   const level = others.filter((row) => ratio(row) < LEVEL);
   const behind = others.filter((row) => ratio(row) >= LEVEL)
-    .map((row) => `${ratio(row).toFixed(2)} times as fast as ${nameOf(row)}`);
+    .map((row) => `${ratio(row).toFixed(2)} over ${nameOf(row)}`);
   const winner = level.length === 0
     ? `${nameOf(first!)} wins`
     : `${list([first!, ...level].map(nameOf))} are level`;
-  return behind.length === 0 ? `${winner}.` : `${winner}, ${list(behind)}.`;
+  if (behind.length === 0) return `${winner}.`;
+  return `${winner}${level.length === 0 ? " by" : ", ahead by"} a factor of ${list(behind)}.`;
 }
 
 /** Where a way is the best of all, and where it is better than the direct way. */

@@ -254,10 +254,10 @@ Deno.test("bench convolution: what the ways' figures say", async (t) => {
       5: { direct: 15, gemm: 12, im2col: 10, fft: 14 },
     });
     assertEquals(describeWays(rows), [
-      "3×3: Winograd (tile 4) wins, 1.96 times as fast as matrix product (gemm), 2.00 times as fast " +
-      "as direct and 4.00 times as fast as FFT.",
-      "5×5: matrix product (im2col) wins, 1.40 times as fast as FFT and 1.50 times as fast as direct.",
-      "11×11: FFT wins, 2.00 times as fast as matrix product (gemm) and 2.50 times as fast as direct.",
+      "3×3: Winograd (tile 4) wins by a factor of 1.96 over matrix product (gemm), 2.00 over direct " +
+      "and 4.00 over FFT.",
+      "5×5: matrix product (im2col) wins by a factor of 1.40 over FFT and 1.50 over direct.",
+      "11×11: FFT wins by a factor of 2.00 over matrix product (gemm) and 2.50 over direct.",
       "FFT wins at 11×11, and is faster than direct from 5×5 on.",
       "Winograd, which applies to 3×3 only, wins at 3×3, and is faster than direct at 3×3.",
     ]);
@@ -269,6 +269,12 @@ Deno.test("bench convolution: what the ways' figures say", async (t) => {
     assertEquals(sentence, "7×7: FFT, direct and matrix product (gemm) are level.");
     assertEquals(fft, "FFT wins nowhere, and is faster than direct nowhere.");
     assertEquals(winograd, "Winograd applies to none of these filters.");
+  });
+  await t.step("times that are level, ahead of another", () => {
+    assertEquals(
+      describeWays(wayRows({ 7: { direct: 10, gemm: 20, fft: 10.1 } }))[0],
+      "7×7: direct and FFT are level, ahead by a factor of 2.00 over matrix product (gemm).",
+    );
   });
   await t.step("sizes with a gap", () => {
     const rows = wayRows({
