@@ -9,6 +9,7 @@ import { OptionError } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { paddedBytes } from "../gpu/memory.ts";
 import { checkNumber, checkOneOf } from "../options.ts";
+import { sizeOf } from "../shape.ts";
 import { DIRECT_METHOD } from "./convolution_direct.ts";
 import { GEMM_METHOD } from "./convolution_gemm.ts";
 import { IM2COL_METHOD } from "./convolution_im2col.ts";
@@ -104,7 +105,7 @@ export function planConvolution(
     throw new OptionError(`${what}: algorithm "${algorithm}": ${result}`);
   }
   const reasons: string[] = [];
-  for (const name of preference()) {
+  for (const name of preference(pass, geometry, methodOptions)) {
     const result = attempt(name);
     if (typeof result !== "string") return result;
     reasons.push(`${name}: ${result}`);
@@ -164,9 +165,27 @@ export function taskOf(
   return { method: METHODS[algorithm], task: { geometry, parts } };
 }
 
-/** The methods, the best for this convolution first. */
-function preference(): readonly ConvolutionMethodName[] {
-  return ["direct", "gemm"];
+/**
+ * The methods, the best for this convolution first. Measured on lavapipe with two cores, on 60 shapes of 4 to 256 channels, taps of
+ * 1×1 to 31×31 and 14 to 64 pixels; docs/benchmarks.md has some of the figures. On cards nothing could be measured: there the matrix
+ * product is taken, as in other libraries, unless there are few channels.
+ */
+function preference(
+  pass: ConvolutionPass,
+  { channels, filters, groups, kernel }: ConvolutionGeometry,
+  { software }: MethodOptions,
+): readonly ConvolutionMethodName[] {
+  // What a transform costs is shared by the channels or filters that it serves.
+  const served = Math.min(channels, filters) / groups;
+  const few = served < 16;
+  const inSpace: ConvolutionMethodName[] = few || (software && pass !== "weightGradient")
+    ? ["direct", "gemm"]
+    : ["gemm", "direct"];
+  if (!software) return inSpace;
+  const taps = sizeOf(kernel);
+  if (taps === 9 && served >= 48) return ["winograd", ...inSpace];
+  if (served * taps >= 784) return ["fft", ...inSpace];
+  return inSpace;
 }
 
 /** The plan with this method, or why there is none. */
