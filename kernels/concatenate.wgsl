@@ -33,6 +33,6 @@ fn main(
     return;
   }
   let row = i / u.width;
-  let j = i % u.width;
+  let j = i - row * u.width;
   y[row * u.to_stride + u.to_start + j] = x[row * u.from_stride + u.from_start + j];
 }

@@ -21,6 +21,7 @@ import { matches } from "../src/ops/statistics.ts";
 import { sgdUpdate } from "../src/ops/updates.ts";
 import { type Random, threefry } from "../src/random.ts";
 import { type Case, type Expected, floats, type Input, makeCase, wholes } from "./case.ts";
+import { MANY_WORKGROUPS_OF_LAYERS } from "./cases_layers.ts";
 import { expectLoss } from "./cases_losses.ts";
 import { expectMatmul, matmulCase } from "./cases_matmul.ts";
 import { batchNormCase } from "./cases_batch_norm.ts";
@@ -139,6 +140,7 @@ const block: MatmulPlan = {
 
 /** Launches of more than 65,535 workgroups. */
 export const MANY_WORKGROUPS: Record<string, (random: Random) => Case> = {
+  ...MANY_WORKGROUPS_OF_LAYERS,
   relu: (random) => {
     const base = floats(random, [PERIOD]);
     const y = base.values.map((value) => Math.max(value, 0));

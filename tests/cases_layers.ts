@@ -244,5 +244,65 @@ const embeddingRows: readonly Row[] = [
   },
 ];
 
+/** Elements that need more than 65,535 workgroups, the last one not full. */
+const LENGTH = 64 * 65_537 - 3;
+
+/** As many whole numbers below a limit, quickly made. */
+function numbersBelow(limit: number): Float32Array {
+  const values = new Float32Array(LENGTH);
+  for (let i = 0; i < LENGTH; i++) values[i] = (Math.imul(i, 0x9e3779b1) >>> 8) % limit;
+  return values;
+}
+
+/** Launches of more than 65,535 workgroups. */
+export const MANY_WORKGROUPS_OF_LAYERS: Record<string, (random: Random) => Case> = {
+  "concatenate, split": (random) =>
+    makeCase(
+      "",
+      { x: { shape: [1, LENGTH], values: numbersBelow(67) }, z: floats(random, [1, 2]) },
+      (recorder, { x, z }) => {
+        const y = concatenate(recorder, [z, x]);
+        return { y, ...numbered(split(recorder, y, [1, LENGTH + 1])) };
+      },
+      ({ x, z }) => {
+        const y = new Float32Array(LENGTH + 2);
+        y.set(z.values);
+        y.set(x.values, 2);
+        return {
+          y: { shape: [1, LENGTH + 2], values: y },
+          y0: { shape: [1, 1], values: y.subarray(0, 1) },
+          y1: { shape: [1, LENGTH + 1], values: y.subarray(1) },
+        };
+      },
+    ),
+  embedding: (random) => {
+    const ids = numbersBelow(67);
+    return makeCase(
+      "",
+      { ids: { shape: [1, LENGTH], values: ids }, weight: floats(random, [67, 1]) },
+      (recorder, tensors) => ({ y: embedding(recorder, tensors.ids, tensors.weight) }),
+      ({ weight }) => ({
+        y: { shape: [1, 1, LENGTH], values: ids.map((id) => weight.values[id]!) },
+      }),
+    );
+  },
+  "embedding gradient, no rounding": () => {
+    const ids = numbersBelow(67);
+    const counts = new Float64Array(67);
+    for (const id of ids) counts[id]!++;
+    return makeCase(
+      "",
+      {
+        ids: { shape: [1, LENGTH], values: ids },
+        dy: { shape: [1, 1, LENGTH], values: new Float32Array(LENGTH).fill(1) },
+      },
+      (recorder, tensors) => ({
+        dw: embeddingGradient(recorder, tensors.ids, tensors.dy, { weightShape: [67, 1] }),
+      }),
+      () => ({ dw: { shape: [67, 1], values: counts } }),
+    );
+  },
+};
+
 /** The rows of this file. */
 export const LAYER_ROWS: readonly Row[] = [...concatenateRows, ...embeddingRows];

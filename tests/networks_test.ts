@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   alexnet,
   alexnetLayers,

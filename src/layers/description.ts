@@ -15,6 +15,7 @@ export type FieldOfView = ReceptiveField | "everything";
 
 /** A layer in its place in a network. */
 export interface LayerDescription {
+  /** The layer. */
   readonly layer: Layer;
   /** Its place: `3`, inside containers `3.0.1`, as in the names of parameters. */
   readonly place: string;

@@ -147,7 +147,7 @@ export function alexnetSmallLayers(options: DeepLayersOptions & ResponseNormOpti
 
 /**
  * AlexNet's pattern for images of 32×32, as in CIFAR-10: five convolutions with overlapping pools behind the first, second and
- * fifth, and three dense layers with dropout; the filters are small and few, so that two cores train it in minutes.
+ * fifth, and three dense layers with dropout; the filters are small and few, so that it can be trained without a graphics card.
  *
  * Input [3, 32, 32] by default, 10 classes: 253,674 parameters, 20.7 MFLOP for an image. Local response normalisation is off by
  * default.

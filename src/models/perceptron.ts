@@ -42,7 +42,7 @@ const DIGIT: Shape = [1, 28, 28];
  * model.compile({ loss: "hinge", optimizer: new Sgd({ learningRate: 0.1 }), metrics: ["accuracy"] });
  * const x = new Float32Array([0, 0, 0, 1, 1, 0, 1, 1]);
  * const and = new Dataset({ x, y: new Uint32Array([0, 0, 0, 1]), inputShape: [2], classes: 2 });
- * await model.fit(and, { epochs: 100, batchSize: 4 });
+ * await model.fit(and, { epochs: 400, batchSize: 4 });
  * console.log((await model.evaluate(and)).accuracy); // 1
  * ```
  * @see Rosenblatt, "The perceptron: a probabilistic model for information storage and organization in the brain",

@@ -191,7 +191,7 @@ export class Sequential {
     this.#manual!.update();
   }
 
-  /** A table of the layers: output shape, parameters, FLOPs and bytes for one example. */
+  /** A table of the layers: output shape, receptive field, parameters, FLOPs and bytes for one example; see {@linkcode summarize}. */
   summary(): string {
     return summarize(this.layers, this.inputShape);
   }
@@ -202,7 +202,8 @@ export class Sequential {
   }
 
   /**
-   * Reads parameters and buffers from a safetensors file with the model's names and shapes, as PyTorch's `Sequential` saves them.
+   * Reads parameters and buffers from a safetensors file with the model's names and shapes, as PyTorch's `Sequential` saves them:
+   * `0.weight`. A layer's own name may stand in the place of its number: `features.0.weight`.
    *
    * @throws {FormatError} if the file is malformed or does not fit; the model is unchanged then.
    */
