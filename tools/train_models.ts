@@ -49,7 +49,11 @@ export interface ModelChoice {
 
 /** The networks. A new one is one more line. */
 export const MODELS = {
-  mlp: { about: "hidden layers", options: ["hidden", "activation", "dropout"], create: mlp },
+  mlp: {
+    about: "dense, as many as --hidden has",
+    options: ["hidden", "activation", "dropout"],
+    create: mlp,
+  },
   logistic: { about: "none", options: [], create: logisticRegression },
   lenet5: { about: "two convolutions", options: [], create: lenet5 },
   "alexnet-small": {
