@@ -141,15 +141,15 @@ Deno.test("the summary shows layers inside others indented, and counts them once
   assertEquals(
     summarize(layers, [1, 5, 6]),
     `
-       Layer           Output shape  Receptive field  Parameters  FLOPs/example  Bytes/example
-──────────────────────────────────────────────────────────────────────────────────────────────
-       Input           [1, 5, 6]                                                           120
-0      Conv2d "first"  [4, 3, 4]     1×3 / 2×1                16            336            192
-1      Branches "mix"  [6, 3, 4]     1×3 / 2×1                10            216            288
-1.0.0    Conv2d        [2, 3, 4]     1×3 / 2×1                10            216             96
-2      Dense           [3]           everything              219            435             12
-──────────────────────────────────────────────────────────────────────────────────────────────
-       Total                                                 245            987            492`
+       Layer           Output shape  Field      Parameters  FLOPs/example  Bytes/example
+────────────────────────────────────────────────────────────────────────────────────────
+       Input           [1, 5, 6]                                                     120
+0      Conv2d "first"  [4, 3, 4]     1×3 / 2×1          16            336            192
+1      Branches "mix"  [6, 3, 4]     1×3 / 2×1          10            216            288
+1.0.0    Conv2d        [2, 3, 4]     1×3 / 2×1          10            216             96
+2      Dense           [3]           all               219            435             12
+────────────────────────────────────────────────────────────────────────────────────────
+       Total                                           245            987            492`
       .slice(1),
   );
 });

@@ -14,8 +14,8 @@ import { formatTable } from "../text_table.ts";
  * FLOPs of the forward step and bytes of the output, the last two for one example.
  *
  * A receptive field `11 / 4` says that an output sees 11 × 11 elements of the network's input, and its neighbour the same, 4
- * elements further on; `everything`, that it can see all of them. It counts elements of the padding, too. Layers inside others
- * are indented; the numbers of the outer layer are the sums of theirs, its receptive field the largest.
+ * elements further on; `all`, that it can see everything. It counts elements of the padding, too. Layers inside others are
+ * indented; the numbers of the outer layer are the sums of theirs, its receptive field the largest.
  *
  * @param layers As a `Sequential` takes them.
  * @param inputShape The shape of one input.
@@ -58,7 +58,7 @@ export function summarize(layers: readonly Layer[], inputShape: Shape): string {
       { heading: "" },
       { heading: "Layer" },
       { heading: "Output shape" },
-      { heading: "Receptive field" },
+      { heading: "Field" },
       { heading: "Parameters", align: "right" },
       { heading: "FLOPs/example", align: "right" },
       { heading: "Bytes/example", align: "right" },
@@ -67,10 +67,10 @@ export function summarize(layers: readonly Layer[], inputShape: Shape): string {
   );
 }
 
-/** `11 / 4`, or `3×5 / 1×2` where the dimensions differ. */
+/** `11 / 4`, `all`, or `3×5 / 1×2` where the dimensions differ. */
 function formatField(field: FieldOfView | undefined): string {
   if (field === undefined) return "1";
-  if (field === "everything") return field;
+  if (field === "everything") return "all";
   const format = (values: readonly number[]) =>
     values.every((value) => value === values[0]) ? `${values[0]}` : values.join("×");
   return `${format(field.size)} / ${format(field.jump)}`;
