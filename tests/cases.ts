@@ -15,6 +15,7 @@ import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
 import { FFT_ROWS } from "./cases_fft.ts";
+import { FILTER_ROWS } from "./cases_filter.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { BATCHED_MATMUL_ROWS } from "./cases_matmul_batched.ts";
@@ -43,6 +44,7 @@ export const ROWS: readonly Row[] = [
   ...NORMALIZATION_ROWS,
   ...LAYER_ROWS,
   ...BATCH_NORM_ROWS,
+  ...FILTER_ROWS,
 ];
 
 /** The row of a name. */

@@ -7,7 +7,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { resolveConvolution } from "../src/convolution_shape.ts";
 import type { ConvolutionPass } from "../src/ops/convolution_method.ts";
-import { fftConvolutionPlan, fftTiling } from "../src/ops/convolution_fft_plan.ts";
+import { fftConvolutionPlan } from "../src/ops/convolution_fft_plan.ts";
+import { fftTiling } from "../src/ops/convolution_fft_tiling.ts";
 import { fft2d } from "../src/ops/fft.ts";
 import { fftError, fftPasses, smoothLengths } from "../src/ops/fft_plan.ts";
 import { openGpu } from "./gpu.ts";

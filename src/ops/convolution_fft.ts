@@ -32,7 +32,7 @@ import {
   spectraIn,
   weightItems,
 } from "./convolution_spectra.ts";
-import type { ImagePlacement, Pair } from "./fft_layout.ts";
+import { type ImagePlacement, pairOf } from "./fft_layout.ts";
 import { LONGEST_LINE } from "./fft_plan.ts";
 import { forwardTransform } from "./fft_transform.ts";
 
@@ -209,10 +209,10 @@ function weightPlacement(
   const { kernel, dilation } = liftDimensions(geometry, 2);
   return {
     tensor,
-    size: kernel as unknown as Pair,
+    size: pairOf(kernel),
     inner: geometry.channels / geometry.groups,
     extent: span,
-    spread: dilation as unknown as Pair,
+    spread: pairOf(dilation),
   };
 }
 
@@ -226,7 +226,7 @@ function tilePlacement(
 ): ImagePlacement {
   return {
     tensor,
-    size: size as unknown as Pair,
+    size: pairOf(size),
     inner: planes,
     first: first * planes,
     tiles,

@@ -1,5 +1,5 @@
 /**
- * How a convolution is computed by Fourier transforms: the size of the tiles, the matrix product, and the memory that they need.
+ * How a convolution is computed by Fourier transforms: the transforms, the matrix product, and the memory that they need.
  *
  * @module
  */
@@ -7,24 +7,10 @@
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
 import { paddedBytes } from "../gpu/memory.ts";
 import { type ConvolutionPass, type MethodOptions, partsWorkspace } from "./convolution_method.ts";
-import { fftPasses, smoothLengths } from "./fft_plan.ts";
-import { type FftSize, halfOf, type Pair } from "./fft_layout.ts";
+import { complexProduct, type FftTiling, fftTiling, isFused } from "./convolution_fft_tiling.ts";
+import type { FftSize, Pair } from "./fft_layout.ts";
 import { fftWorkspace } from "./fft_transform.ts";
 import { chooseMatmul, type MatmulSize } from "./matmul_plan.ts";
-
-/** The tiles of a convolution. */
-export interface FftTiling {
-  /** Height and width of the transforms. */
-  readonly size: Pair;
-  /** Places that a filter covers, with its dilation. */
-  readonly span: Pair;
-  /** Outputs of a tile: size − span + 1. */
-  readonly tile: Pair;
-  /** Tiles that cover all outputs. */
-  readonly tiles: Pair;
-  /** Frequencies of the half spectrum. */
-  readonly frequencies: number;
-}
 
 /** One of the two factors, or the product, of all frequencies and groups: a complex matrix stored as real ones. */
 export interface ComplexMatrix {
@@ -52,119 +38,6 @@ export interface FftConvolutionPlan extends FftTiling {
   readonly aSize: FftSize;
   readonly bSize: FftSize;
   readonly cSize: FftSize;
-}
-
-/** Filters whose spectra would take more are transformed in smaller tiles: what every WebGPU device can bind. */
-const SPECTRA_BYTES = 2 ** 27;
-/** Longest transform for tiles, in spans of the filter; beyond it a tile gains nothing. */
-const LONGEST_IN_SPANS = 8;
-/**
- * Nanoseconds on lavapipe, of which only the ratios matter: of a pass for a complex number; of a complex product in a matrix, and
- * in the inverse transform, where each of its factors is loaded for it alone.
- */
-const PASS_TIME = 4.5;
-const PRODUCT_TIME = 0.5;
-const FUSED_PRODUCT_TIME = 3;
-/** Filters (channels · filters of a group) up to which the inverse transform forms the products: a matrix would be mostly edge. */
-const FUSED_FILTERS = 32;
-/** The same for the gradient to the weights, whose sum is over images and tiles: results of a group, and terms of a sum. */
-const FUSED_RESULTS = 4;
-const FUSED_TERMS = 1024;
-
-const known = new WeakMap<ConvolutionGeometry, Map<string, FftTiling>>();
-
-/** The tiles with the least estimated time for a batch of this size. */
-export function fftTiling(
-  pass: ConvolutionPass,
-  geometry: ConvolutionGeometry,
-  images: number,
-): FftTiling {
-  const key = `${pass} ${images}`;
-  const tilings = known.get(geometry) ?? new Map<string, FftTiling>();
-  known.set(geometry, tilings);
-  let tiling = tilings.get(key);
-  if (tiling === undefined) {
-    tiling = chooseTiling(pass, geometry, images);
-    tilings.set(key, tiling);
-  }
-  return tiling;
-}
-
-function chooseTiling(
-  pass: ConvolutionPass,
-  geometry: ConvolutionGeometry,
-  images: number,
-): FftTiling {
-  const g = liftDimensions(geometry, 2);
-  const span = g.kernel.map((taps, i) => (taps - 1) * g.dilation[i]! + 1) as unknown as Pair;
-  const outputs = (pass === "inputGradient" ? g.input : g.output) as Pair;
-  const candidates = span.map((least, axis) => {
-    const whole = Math.max(1, outputs[axis]!) + least - 1;
-    const lengths = smoothLengths(least, whole);
-    const longest = Math.max(64, LONGEST_IN_SPANS * least);
-    return lengths.filter((length, i) => i === 0 || length <= longest);
-  });
-  let best: FftTiling | undefined;
-  let bestTime = Infinity;
-  for (const height of candidates[0]!) {
-    for (const width of candidates[1]!) {
-      const tiling = tilingOf([height, width], span, outputs);
-      const time = estimatedTime(pass, geometry, images, tiling);
-      if (best === undefined || time < bestTime) [best, bestTime] = [tiling, time];
-    }
-  }
-  return best!;
-}
-
-function tilingOf(size: Pair, span: Pair, outputs: Pair): FftTiling {
-  const tile = size.map((length, i) => length - span[i]! + 1) as unknown as Pair;
-  return {
-    size,
-    span,
-    tile,
-    tiles: tile.map((count, i) => Math.max(1, Math.ceil(outputs[i]! / count))) as unknown as Pair,
-    frequencies: size[0] * halfOf(size[1]),
-  };
-}
-
-/** Infinite if the spectra of the filters would take too much memory. */
-function estimatedTime(
-  pass: ConvolutionPass,
-  geometry: ConvolutionGeometry,
-  images: number,
-  { size, span, tile, tiles, frequencies }: FftTiling,
-): number {
-  const { channels, filters, groups } = geometry;
-  const [height, width] = size;
-  const planes = channels / groups * filters;
-  if (8 * planes * frequencies > SPECTRA_BYTES) return Infinity;
-  const passes = (rows: number) =>
-    Math.ceil(Math.min(rows, height) / 2) * width * fftPasses(width).length +
-    frequencies * fftPasses(height).length;
-  const items = images * tiles[0] * tiles[1];
-  const transforms = pass === "weightGradient"
-    ? items * (channels * passes(height) + filters * passes(tile[0])) + planes * passes(span[0])
-    : items * (channels + filters) * passes(height) + planes * passes(span[0]);
-  const { m, k, n } = complexProduct(pass, geometry, items);
-  const product = isFused(pass, m, k, n) ? FUSED_PRODUCT_TIME : PRODUCT_TIME;
-  return PASS_TIME * transforms + product * frequencies * items * planes;
-}
-
-/** The size of the product for one frequency and group; `items` are images times tiles. */
-function complexProduct(
-  pass: ConvolutionPass,
-  { channels, filters, groups }: ConvolutionGeometry,
-  items: number,
-): { m: number; k: number; n: number } {
-  const [c, f] = [channels / groups, filters / groups];
-  switch (pass) {
-    case "forward":
-      return { m: items, k: c, n: f };
-    case "inputGradient":
-      return { m: items, k: f, n: c };
-    case "weightGradient":
-      return { m: c, k: items, n: f };
-  }
 }
 
 /** The plan of a pass for `count` images at once, of a batch of `whole`. */
@@ -220,13 +93,6 @@ export function fftConvolutionPlan(
       : sizeOfTransform(weights, span[0]),
     cSize: gradient ? sizeOfTransform(weights, span[0]) : sizeOfTransform(items * cPlanes, tile[0]),
   };
-}
-
-/** Whether the inverse transform forms the products as it reads them, given the size of the complex product. */
-function isFused(pass: ConvolutionPass, m: number, k: number, n: number): boolean {
-  return pass === "weightGradient"
-    ? m * n <= FUSED_RESULTS && k <= FUSED_TERMS
-    : k * n <= FUSED_FILTERS;
 }
 
 /** The place in the first factor's image of the first position of the first tile. */

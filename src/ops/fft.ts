@@ -38,8 +38,8 @@ export interface InverseFft2dOptions {
  *
  * Shape: x [..., h, w] → [..., h, ⌊w / 2⌋ + 1, 2], the last dimension being real and imaginary part.
  *
- * Error: ‖ΔX‖₂ ≤ c · 2⁻²⁴ · ‖X‖₂ over all coefficients of an image, so |ΔX[u, v]| ≤ c · 2⁻²⁴ · √(h·w) · ‖x‖₂, with c about
- * 7 · log₂(h·w) for the fast sizes, and 1.3 · p^1.5 for each prime factor p beyond 5.
+ * Error: ‖ΔX‖₂ ≤ c · 2⁻²⁴ · ‖X‖₂ over all coefficients of an image, so |ΔX[u, v]| ≤ c · 2⁻²⁴ · √(h·w) · ‖x‖₂, with c
+ * between 3 · log₂(h·w), for powers of 2, and 9 · log₂(h·w) for the fast sizes, and (p + 8) · √p more for each prime factor p beyond 5.
  *
  * @throws {ShapeError} if x has no two dimensions of 1 or more, or a size has a prime factor above 60,000 or is above 2²².
  * @example

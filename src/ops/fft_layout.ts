@@ -9,6 +9,11 @@ import type { Tensor } from "../gpu/tensor.ts";
 /** Height and width. */
 export type Pair = readonly [height: number, width: number];
 
+/** The numbers of two axes as a pair. */
+export function pairOf([height, width]: readonly number[]): Pair {
+  return [height!, width!];
+}
+
 /** Transforms of the same size. */
 export interface FftSize {
   readonly height: number;

@@ -14,6 +14,7 @@ import turnText from "../../kernels/fft_turn.wgsl" with { type: "text" };
 import { type Kernel, KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import { sizeOf } from "../shape.ts";
 import { ACTIVATION_SOURCE } from "./activation_source.ts";
 import type { Epilogue } from "./convolution_method.ts";
 import {
@@ -112,9 +113,9 @@ function shapeBetween({ axis, kept, lines }: Step, items: number): number[] {
 /** Bytes of the intermediate results of a transform that are alive at once, for each of its passes. */
 export function fftWorkspace(size: FftSize, inverse: boolean): number[][] {
   const bytes = stepsOf(size, inverse).map((step) =>
-    step.target === "complex" ? 4 * shapeBetween(step, size.items).reduce((a, b) => a * b) : 0
+    step.target === "complex" ? [4 * sizeOf(shapeBetween(step, size.items))] : []
   );
-  return bytes.map((own, i) => [...(i === 0 ? [] : [bytes[i - 1]!]), own].filter((b) => b > 0));
+  return bytes.map((own, i) => [...(bytes[i - 1] ?? []), ...own]);
 }
 
 /**
