@@ -5,8 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { loadImage } from "../src/data/image_files.ts";
-import { saveImage } from "../src/data/image_files.ts";
+import { loadImage, saveImage } from "../src/data/image_files.ts";
 import { writeColours } from "./image_data.ts";
 import { DENO_DIR, ROOT, taskCommand } from "./task.ts";
 
@@ -64,6 +63,10 @@ const RUNS: Readonly<Record<string, readonly Run[]>> = {
       },
     },
   ],
+  "inception.ts": [{
+    args: [],
+    output: /\nepoch 3: loss [^]*\nAccuracy: \d+\.\d%\n$/,
+  }],
   "mnist_mlp.ts": [{
     args: ["drawn", "1", "500"],
     output: /\nepoch 1 {2}loss \d\.\d+ .*%\n.*\nThe network reads them as: {8}(\d ){9}\d\n$/,
@@ -71,6 +74,10 @@ const RUNS: Readonly<Record<string, readonly Run[]>> = {
   "sequence_conv1d.ts": [{
     args: ["1", "300"],
     output: /^sine +[▁-█]{72}\n[^]*\n {2}linear model +\d+\.\d%\n {2}convolutions +\d+\.\d%\n$/,
+  }],
+  "vgg_block.ts": [{
+    args: [],
+    output: /\none of 7×7 +7×7 .*\nthree of 3×3 +7×7 .*\n$/,
   }],
 };
 

@@ -49,10 +49,20 @@ export interface ModelChoice {
 
 /** The networks. A new one is one more line. */
 export const MODELS = {
-  mlp: { about: "hidden layers", options: ["hidden", "activation", "dropout"], create: mlp },
+  mlp: {
+    about: "dense, as many as --hidden has",
+    options: ["hidden", "activation", "dropout"],
+    create: mlp,
+  },
   logistic: { about: "none", options: [], create: logisticRegression },
   lenet5: { about: "two convolutions", options: [], create: lenet5 },
-  "alexnet-small": { about: "five convolutions", options: [], create: alexnetSmall },
+  "alexnet-small": {
+    about: "five convolutions",
+    options: [],
+    // With He's initial weights the first loss is 10 instead of log 10: overlapping pools pick the largest of many numbers, so
+    // the outputs grow from layer to layer, and the first steps are so long that learning starts an epoch late.
+    create: (options) => alexnetSmall({ ...options, kernelInitializer: "glorotUniform" }),
+  },
 } as const satisfies Record<string, ModelChoice>;
 
 /** The name of a network. */

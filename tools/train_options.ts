@@ -155,7 +155,9 @@ export function helpText(): string {
   deno task train [option …]
 ${lines.join("\n")}
 
-The networks: ${Object.entries(MODELS).map(([name, { about }]) => `${name} (${about})`).join(", ")}.
+The networks and their hidden layers:
+${Object.entries(MODELS).map(([name, { about }]) => `  ${name.padEnd(24)}${about}`).join("\n")}
+
 The activations: ${ACTIVATION_NAMES.join(", ")}.
 
 The learning rate stays as it is (constant), falls to 0 (cosine), to a hundredth (exponential), to
