@@ -39,7 +39,6 @@ using model = alexnetSmall({
   inputShape: train.inputShape,
   classes: train.classes,
   seed: 7,
-  kernelInitializer: "glorotUniform", // starts with a smaller loss than He's weights
   preprocessing: [
     new Normalize(await channelMoments(train)),
     new RandomFlip(),

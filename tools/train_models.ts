@@ -61,7 +61,7 @@ export const MODELS = {
     options: [],
     // With He's initial weights the first loss is 10 instead of log 10: overlapping pools pick the largest of many numbers, so
     // the outputs grow from layer to layer, and the first steps are so long that learning starts an epoch late.
-    create: (options) => alexnetSmall({ ...options, kernelInitializer: "glorotUniform" }),
+    create: alexnetSmall,
   },
 } as const satisfies Record<string, ModelChoice>;
 
