@@ -2,10 +2,12 @@
 //   columns[i, (c, t), o] = x[first + i, c, o · stride + t · dilation - pad], 0 outside; i counts images and groups
 //
 // x (n · groups, channels, in_d, in_h, in_w) f32 → columns (i, channels · k_d · k_h · k_w, out_d · out_h · out_w) f32.
-// One invocation of 64 per element, flat workgroup index. Exact.
+// One invocation of 64 for RUN neighbours of an output row, so that positions are divided once for all of them; flat workgroup
+// index. Exact.
 
 struct Uniforms {
-  length: u32, // of columns
+  runs: u32, // i · channels · taps · out_d · out_h · runs_w
+  runs_w: u32, // of an output row
   first: u32, // image · groups
   channels: u32, // of a group
   in_d: u32, in_h: u32, in_w: u32,
@@ -26,23 +28,32 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (workgroup.y * workgroups.x + workgroup.x) * 64u + lane;
-  if (i >= u.length) {
+  let run = (workgroup.y * workgroups.x + workgroup.x) * 64u + lane;
+  if (run >= u.runs) {
     return;
   }
-  var rest = i;
-//# for D in w h d
-  let out_${D} = rest % u.out_${D};
-  rest /= u.out_${D};
-//# end
-//# for D in w h d
-  let at_${D} = u32(i32(out_${D} * u.stride_${D} + rest % u.k_${D} * u.dilation_${D}) - u.pad_${D});
-  rest /= u.k_${D};
-//# end
-  let plane = u.first * u.channels + rest; // image, group and channel
-  var value = 0.0;
-  if (at_d < u.in_d && at_h < u.in_h && at_w < u.in_w) {
-    value = x[((plane * u.in_d + at_d) * u.in_h + at_h) * u.in_w + at_w];
+  let column = run % u.runs_w * ${RUN}u;
+  let row = run / u.runs_w; // of columns, cut into rows of outputs
+  let out_h = row % u.out_h;
+  let out_d = row / u.out_h % u.out_d;
+  var rest = row / (u.out_h * u.out_d);
+  let tap_w = rest % u.k_w * u.dilation_w;
+  rest /= u.k_w;
+  let h = u32(i32(out_h * u.stride_h + rest % u.k_h * u.dilation_h) - u.pad_h);
+  rest /= u.k_h;
+  let d = u32(i32(out_d * u.stride_d + rest % u.k_d * u.dilation_d) - u.pad_d);
+  let plane = u.first * u.channels + rest / u.k_d; // image, group and channel
+  let exists = d < u.in_d && h < u.in_h;
+  let begin = select(0u, ((plane * u.in_d + d) * u.in_h + h) * u.in_w, exists);
+  let at = row * u.out_w + column;
+//# for r in 0..RUN
+  if (column + ${r}u < u.out_w) {
+    let w = u32(i32((column + ${r}u) * u.stride_w + tap_w) - u.pad_w);
+    var value = 0.0;
+    if (exists && w < u.in_w) {
+      value = x[begin + w];
+    }
+    columns[at + ${r}u] = value;
   }
-  columns[i] = value;
+//# end
 }

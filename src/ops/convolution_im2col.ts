@@ -32,6 +32,9 @@ import { sum, sumWorkspace } from "./reductions.ts";
 const IM2COL = new KernelFamily("convolution/im2col", [{ name: "im2col.wgsl", text: im2colText }]);
 const COL2IM = new KernelFamily("convolution/col2im", [{ name: "col2im.wgsl", text: col2imText }]);
 
+/** Neighbours of an output row that one invocation copies. */
+const RUN = 8;
+
 /** Trips of an invocation's loops: fewer than the 65,535 at which lavapipe stops. */
 const MAX_TRIPS = 60_000;
 
@@ -125,12 +128,15 @@ function im2col(
   { first, count }: ImageRange,
 ): Tensor {
   const columns = recorder.empty(columnsShape(geometry, count));
+  const width = geometry.output.at(-1)!;
+  const runsOfRow = Math.ceil(width / RUN);
+  const runs = width === 0 ? 0 : columns.size / width * runsOfRow;
   recorder.dispatch({
     label: `im2col ${formatShape(x.shape)}`,
-    kernel: IM2COL.variant(),
+    kernel: IM2COL.variant({ RUN }),
     tensors: { x, columns },
-    uniforms: { length: columns.size, ...uniformsOf(geometry, first) },
-    workgroups: workgroupsFor(columns.size),
+    uniforms: { runs, runs_w: runsOfRow, ...uniformsOf(geometry, first) },
+    workgroups: workgroupsFor(runs),
   });
   return columns;
 }
