@@ -131,13 +131,13 @@ Deno.test("downloadFiles says for each mirror why it failed", async () => {
       wrong: `one-idx1: at byte 0: expected bytes with SHA-256 ${sha256}, got `,
       corrupt: "one-idx1: at byte 0: expected a whole gzip stream",
       endless: "more than 201224 bytes",
-      stuck: "nothing arrived for 150 ms",
+      stuck: "nothing arrived for 1500 ms",
     };
     const error = await assertRejects(
       () =>
         downloadFiles(folder, files, {
           mirrors: Object.keys(reasons).map(mirror),
-          stallTimeout: 150,
+          stallTimeout: 1500,
         }),
       StrataError,
       "Cannot download one-idx1.gz from any mirror",
