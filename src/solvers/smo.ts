@@ -186,8 +186,10 @@ class Expansion {
   decision(points: Rows): Float64Array {
     const { weights } = this;
     if (weights !== undefined) {
-      return Float64Array.from({ length: points.length }, (_, i) =>
-        points.dot(i, weights) + this.#bias);
+      return Float64Array.from(
+        { length: points.length },
+        (_, i) => points.dot(i, weights) + this.#bias,
+      );
     }
     const point = new Point(points.features);
     const values = new Float64Array(this.#vectors.length);
