@@ -4,8 +4,11 @@
  * @module
  */
 
-/** Scales below this go into the vector, long before its squares would overflow. */
-const LEAST_SCALE = 1e-30;
+/**
+ * Scales below this go into the vector. As v grows by as much as the scale shrinks, S v − u would lose these digits otherwise. Steps
+ * that shrink w by 1 − 1 / t come here at 10⁴, 10⁸ … steps, large projections more often.
+ */
+const LEAST_SCALE = 1e-4;
 
 /**
  * A vector w = scale · v and the sum Σ_t c_t w_t over the steps of a subgradient method. Shrinking all of w costs one
@@ -41,14 +44,10 @@ export class AveragedVector {
     return this.#sum / this.#scale;
   }
 
-  /**
-   * w *= factor, above 0.
-   *
-   * @returns Whether `v` has changed.
-   */
-  shrink(factor: number): boolean {
+  /** w *= factor, above 0. */
+  shrink(factor: number): void {
     this.#scale *= factor;
-    if (this.#scale >= LEAST_SCALE) return false;
+    if (this.#scale >= LEAST_SCALE) return;
     for (let k = 0; k < this.v.length; k++) {
       // S becomes 0, so u takes over what S v was.
       this.u[k]! -= this.#sum * this.v[k]!;
@@ -56,7 +55,6 @@ export class AveragedVector {
     }
     this.#scale = 1;
     this.#sum = 0;
-    return true;
   }
 
   /** Counts w as it is now in the average. */

@@ -32,6 +32,12 @@ export class BiasedRows {
     w[this.features - 1]! += factor * this.#bias;
   }
 
+  /** Sets the elements of w to 0 where x_i is not 0. */
+  clear(w: Float64Array, i: number): void {
+    this.#rows.clear(w, i);
+    w[this.features - 1] = 0;
+  }
+
   /** |x_i|² of every sample. */
   squaredNorms(): Float64Array {
     return Float64Array.from(

@@ -31,9 +31,12 @@ export class Descent {
   readonly #options: DescentOptions;
   readonly #w: AveragedVector;
   readonly #alpha: AveragedVector;
-  /** |v|², kept up to date by each change. */
+  /** |w|², kept up to date. */
   #norm = 0;
-  #products = new Float64Array(1);
+  /** y_i w · x_i of the samples of a batch. */
+  #margins = new Float64Array(1);
+  /** Sums of samples; 0 between steps. */
+  readonly #sum: Float64Array;
 
   constructor(
     rows: BiasedRows,
@@ -47,42 +50,78 @@ export class Descent {
     this.#options = options;
     this.#w = new AveragedVector(rows.features);
     this.#alpha = new AveragedVector(rows.length);
+    this.#sum = new Float64Array(rows.features);
   }
 
-  /** To be called before each epoch: the roundings in |v|² do not last longer than one. */
+  /** To be called before each epoch: the roundings in |w|² do not last longer than one. */
   begin(): void {
-    this.#norm = squaredNorm(this.#w.v);
+    this.#norm = this.#w.scale ** 2 * squaredNorm(this.#w.v);
   }
 
-  /** w ← (1 − 1/t) w + 1/(λ t k) Σ y_i x_i over the samples of the batch with a margin below 1, then the projection. */
+  /**
+   * w ← p ((1 − 1/t) w + g), g = 1/(λ t k) Σ y_i x_i over the samples of the batch with a margin below 1, p the projection.
+   *
+   * p is found before w changes, from |(1 − 1/t) w + g|². A first g may be longer than the ball is wide by many powers of ten: added as
+   * it is, it would take the digits of w with it.
+   */
   step(batch: Uint32Array): void {
-    const [w, alpha, y] = [this.#w, this.#alpha, this.#y];
+    const [rows, w, alpha, y] = [this.#rows, this.#w, this.#alpha, this.#y];
     const { lambda, projection, averaging } = this.#options;
     const t = ++this.steps;
-    if (this.#products.length < batch.length) this.#products = new Float64Array(batch.length);
-    for (let k = 0; k < batch.length; k++) this.#products[k] = this.#rows.dot(batch[k]!, w.v);
-    const scale = w.scale;
-    // In the first step w is 0, and there is nothing to shrink.
-    let changed = t > 1 && this.#shrink(1 - 1 / t);
+    if (this.#margins.length < batch.length) this.#margins = new Float64Array(batch.length);
+    const margins = this.#margins;
+    let inner = 0;
     for (let k = 0; k < batch.length; k++) {
       const i = batch[k]!;
-      if (y[i]! * scale * this.#products[k]! >= 1) continue;
-      const product = changed ? this.#rows.dot(i, w.v) : this.#products[k]!;
-      const pull = y[i]! / (lambda * t * batch.length);
-      const change = pull * w.unit;
-      this.#norm += change * (2 * product + change * this.#squaredNorms[i]!);
-      this.#rows.addTo(w.v, i, change);
-      this.#rows.addTo(w.u, i, pull * w.share);
-      const part = this.#rows.length / (t * batch.length);
+      margins[k] = y[i]! * w.scale * rows.dot(i, w.v);
+      if (margins[k]! < 1) inner += margins[k]!;
+    }
+    const unit = 1 / (lambda * t * batch.length);
+    const kept = 1 - 1 / t;
+    this.#norm = Math.max(
+      0,
+      kept * kept * this.#norm + 2 * kept * unit * inner + unit * unit * this.#pullNorm(batch),
+    );
+    let factor = 1;
+    if (projection && this.#norm * lambda > 1) {
+      factor = 1 / Math.sqrt(this.#norm * lambda);
+      this.#norm = 1 / lambda;
+    }
+
+    // In the first step w is 0, and there is nothing to shrink.
+    if (t > 1) {
+      w.shrink(kept * factor);
+      alpha.shrink(kept * factor);
+    }
+    for (let k = 0; k < batch.length; k++) {
+      if (margins[k]! >= 1) continue;
+      const i = batch[k]!;
+      const pull = factor * y[i]! * unit;
+      rows.addTo(w.v, i, pull * w.unit);
+      rows.addTo(w.u, i, pull * w.share);
+      const part = factor * rows.length / (t * batch.length);
       alpha.v[i]! += part * alpha.unit;
       alpha.u[i]! += part * alpha.share;
-      changed = true;
     }
-    const length = w.scale * Math.sqrt(Math.max(0, this.#norm)) * Math.sqrt(lambda);
-    if (projection && length > 1) this.#shrink(1 / length);
     const weight = averaging === "weighted" ? t : 1;
     w.count(weight);
     alpha.count(weight);
+  }
+
+  /** |Σ y_i x_i|² over the samples of the batch with a margin below 1. */
+  #pullNorm(batch: Uint32Array): number {
+    const [rows, y, sum] = [this.#rows, this.#y, this.#sum];
+    let norm = 0;
+    for (let k = 0; k < batch.length; k++) {
+      if (this.#margins[k]! >= 1) continue;
+      const i = batch[k]!;
+      norm += this.#squaredNorms[i]!;
+      if (batch.length === 1) continue;
+      norm += 2 * y[i]! * rows.dot(i, sum);
+      rows.addTo(sum, i, y[i]!);
+    }
+    if (batch.length > 1) { for (const i of batch) rows.clear(sum, i); }
+    return norm;
   }
 
   /** The weights that the options ask for. */
@@ -95,12 +134,5 @@ export class Descent {
     const { averaging } = this.#options;
     const alphas = averaging === "none" ? this.#alpha.last() : this.#alpha.average();
     return alphas.map((alpha) => Math.min(Math.max(alpha, 0), 1));
-  }
-
-  #shrink(factor: number): boolean {
-    this.#alpha.shrink(factor);
-    if (!this.#w.shrink(factor)) return false;
-    this.#norm = squaredNorm(this.#w.v);
-    return true;
   }
 }

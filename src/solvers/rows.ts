@@ -28,6 +28,8 @@ export interface Rows {
   dot(i: number, w: Float64Array): number;
   /** w += factor · x_i, at the cost of the non-zeros of x_i. */
   addTo(w: Float64Array, i: number, factor: number): void;
+  /** Sets the elements of w to 0 where x_i is not 0. */
+  clear(w: Float64Array, i: number): void;
   /** |x_i|². */
   squaredNorm(i: number): number;
   /** Writes x_i into a point, in place of what was there. */
@@ -65,6 +67,10 @@ export class DenseRows implements Rows {
     const [x, features] = [this.#x, this.features];
     const start = i * features;
     for (let k = 0; k < features; k++) w[k]! += factor * x[start + k]!;
+  }
+
+  clear(w: Float64Array): void {
+    w.fill(0);
   }
 
   squaredNorm(i: number): number {
@@ -172,6 +178,10 @@ export class CompressedRows implements Rows {
     const [values, indices] = [this.#values, this.#indices];
     const end = this.#starts[i + 1]!;
     for (let k = this.#starts[i]!; k < end; k++) w[indices[k]!]! += factor * values[k]!;
+  }
+
+  clear(w: Float64Array, i: number): void {
+    for (let k = this.#starts[i]!; k < this.#starts[i + 1]!; k++) w[this.#indices[k]!] = 0;
   }
 
   squaredNorm(i: number): number {
