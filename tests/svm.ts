@@ -20,6 +20,7 @@ export interface Golden {
     objective: number;
     supportVectors: number[];
     bias: number;
+    iterations: number;
     decision: number[];
   }[];
   linearSvc: {

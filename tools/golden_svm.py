@@ -6,7 +6,7 @@ Run from the root of the repository, with python3-sklearn of Debian 12 (scikit-l
 
 The samples are two overlapping clouds, rounded to three decimals so that they are exact in the file. A case
 of SVC holds the dual objective (of its coefficients, in float64; LIBSVM's kernel cache is float32), the support
-vectors, the bias, and the decision values at the samples and at new points. A case of LinearSVC holds the
+vectors, the bias, the steps taken, and the decision values at the samples and at new points. A case of LinearSVC holds the
 primal objective, the penalty of the bias included.
 """
 
@@ -44,6 +44,7 @@ def svc(c, **kernel):
         objective=float(np.abs(beta).sum() - beta @ kernel_matrix(kernel) @ beta / 2),
         supportVectors=sorted(machine.support_.tolist()),
         bias=float(machine.intercept_[0]),
+        iterations=int(machine.n_iter_[0]),
         decision=machine.decision_function(np.concatenate([x, points])).tolist(),
     )
 

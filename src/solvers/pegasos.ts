@@ -128,7 +128,6 @@ export async function pegasos(data: SvmData, options: PegasosOptions): Promise<P
   const batch = new Uint32Array(Math.min(batchSize, n));
   for (let epoch = 0; epoch < epochs; epoch++) {
     const key = random.word();
-    descent.begin();
     for (let start = 0; start < n; start += batchSize) {
       const samples = batch.subarray(0, n - start);
       for (let k = 0; k < samples.length; k++) samples[k] = permute(start + k, n, key);

@@ -5,7 +5,7 @@
  */
 
 import { AveragedVector } from "./averaged_vector.ts";
-import { type BiasedRows, squaredNorm } from "./hinge.ts";
+import type { BiasedRows } from "./hinge.ts";
 
 /** Which of its iterates a method returns: the mean, the t-th counted t times or once, or the last. */
 export type Averaging = "weighted" | "uniform" | "none";
@@ -31,7 +31,7 @@ export class Descent {
   readonly #options: DescentOptions;
   readonly #w: AveragedVector;
   readonly #alpha: AveragedVector;
-  /** |w|², kept up to date. */
+  /** |w|², kept up to date: each step shrinks what roundings it has gathered as it shrinks w. */
   #norm = 0;
   /** y_i w · x_i of the samples of a batch. */
   #margins = new Float64Array(1);
@@ -51,11 +51,6 @@ export class Descent {
     this.#w = new AveragedVector(rows.features);
     this.#alpha = new AveragedVector(rows.length);
     this.#sum = new Float64Array(rows.features);
-  }
-
-  /** To be called before each epoch: the roundings in |w|² do not last longer than one. */
-  begin(): void {
-    this.#norm = this.#w.scale ** 2 * squaredNorm(this.#w.v);
   }
 
   /**
