@@ -182,6 +182,12 @@ export type { Optimizer, UpdateTensors } from "./src/optimizers/optimizer.ts";
 export * from "./src/optimizers/schedules.ts";
 export { Sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 
+export { pegasos, type PegasosOptions, type PegasosResult } from "./src/solvers/pegasos.ts";
+export type { Averaging } from "./src/solvers/pegasos_descent.ts";
+export { smo, type SmoOptions, type SmoResult } from "./src/solvers/smo.ts";
+export type { SparseRows, SvmData, SvmPoints } from "./src/solvers/svm_data.ts";
+export type { SvmKernel } from "./src/solvers/svm_kernel.ts";
+
 export * from "./src/models/alexnet.ts";
 export * from "./src/models/inception.ts";
 export * from "./src/models/lenet.ts";

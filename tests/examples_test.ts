@@ -71,6 +71,12 @@ const RUNS: Readonly<Record<string, readonly Run[]>> = {
     args: ["drawn", "1", "500"],
     output: /\nepoch 1 {2}loss \d\.\d+ .*%\n.*\nThe network reads them as: {8}(\d ){9}\d\n$/,
   }],
+  "pegasos_order.ts": [{
+    args: [],
+    // At chance as printed, with a bias too; above 90% once the order is new in each epoch.
+    output:
+      /\nas printed .* 4\d\.\d%\n\+ bias.* 50\.0%\n\+ a new.* ≤ 0\.00\d\d .* 9\d\.\d%\n\+ average.* ≤ 0\.00\d\d .* 9\d\.\d%\n[^]* the same weights\.\n$/,
+  }],
   "sequence_conv1d.ts": [{
     args: ["1", "300"],
     output: /^sine +[▁-█]{72}\n[^]*\n {2}linear model +\d+\.\d%\n {2}convolutions +\d+\.\d%\n$/,
