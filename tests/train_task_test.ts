@@ -149,7 +149,10 @@ Deno.test("train --data refuses a folder that is none, or has not all files", as
   await withFolder(async (folder) => {
     const { code, stderr } = await train(["--data", `${folder}/none`]);
     assertEquals(code, 2);
-    assertMatch(stderr, /^--data: expected a folder .*none", which does not exist\n/);
+    assertMatch(
+      stderr,
+      /^--data: expected a CSV file, or a folder .*none", which does not exist\n/,
+    );
     const empty = await train(["--data", folder]);
     assertEquals(empty.code, 2);
     assertMatch(empty.stderr, /the files of MNIST or CIFAR-10, got ".*", which has neither train-/);
