@@ -216,6 +216,22 @@ Deno.test("CsvRecords.split: disjoint, together everything, the same for the sam
   assertEquals((await parts(text, 0, 7))[0], []);
 });
 
+Deno.test("readCsv: a stream is read once, a function's again and again", async () => {
+  const open = () => new Blob(["a,b\n1,2\n"]).stream();
+  for (const once of [open(), [open()].values().flatMap(() => ["a,b\n1,2\n"])]) {
+    const records = readCsv(once);
+    assertEquals((await Array.fromAsync(records))[0]!.fields, ["1", "2"]);
+    await assertRejects(() => Array.fromAsync(records), OptionError, "which was read already");
+  }
+  for (const again of [open, () => Promise.resolve(open()), ["a,b\n", "1,2"]]) {
+    const records = readCsv(again);
+    assertEquals(await records.columns(), ["a", "b"]);
+    for (let pass = 0; pass < 2; pass++) {
+      assertEquals((await Array.fromAsync(records))[0]!.fields, ["1", "2"]);
+    }
+  }
+});
+
 Deno.test("readCsv, openCsv and split check their options", () => {
   for (const separator of ["", ",,", '"', "\n"]) {
     assertThrows(

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { openCsv } from "../src/data/csv.ts";
+import { fitTable } from "../src/data/table_fit.ts";
 import { loadTable } from "../src/data/table.ts";
 import { OptionError } from "../src/errors.ts";
 import { Sequential } from "../src/models/sequential.ts";
@@ -63,7 +64,9 @@ Deno.test("train --data file.csv: told, trained, saved with its encoding", async
     using model = await Sequential.load(`${folder}/out/model.safetensors`, {
       gpu: await openGpu(),
     });
-    const [, test] = openCsv(path).split(1 - 0.2, { seed: 7 });
+    const [learnt, test] = openCsv(path).split(1 - 0.2, { seed: 7 });
+    const expected = await fitTable(learnt, { label: "kind", ignore: ["id"] });
+    assertEquals(table.toJSON(), expected.toJSON(), "learnt from the training records alone");
     const scores = await model.predict(table.inputs(test));
     const labels = (await Array.fromAsync(test)).map(({ fields }) => fields[3]!);
     const right = labels.filter((label, i) => {

@@ -182,8 +182,8 @@ normalised by the mean and deviation of each channel. --augment moves each train
 step by up to ${SHIFT.gray} pixels, a colour image by up to ${SHIFT.colour}, and mirrors half of the colour images.
 
 A CSV file needs --label, a column of classes, and a network without convolutions. Numbers are
-standardised, and names become one input each, as the records to train on say; table.json, beside the
-model, keeps that for predictions.
+standardised, and each name becomes an input, as the records to train on say; table.json, which is
+saved with the model, keeps that for predictions.
 
 Without --data, MNIST comes from the cache folder, where the first run puts it (11 MB). If it can
 neither be found nor downloaded, the network is trained on drawn digits instead.

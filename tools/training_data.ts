@@ -29,6 +29,8 @@ export interface DataOptions extends TableDataOptions {
 export interface DataListener {
   /** Something worth a line of its own. */
   line(text: string): void;
+  /** What is going on until the next call. */
+  status(text: string): void;
   /** How far the download is. */
   download(progress: DownloadProgress): void;
 }
@@ -78,7 +80,10 @@ export async function loadTrainingData(
 ): Promise<TrainingData> {
   if (options.data !== undefined) {
     const info = await Deno.stat(options.data).catch(() => undefined);
-    if (info?.isFile) return await loadTableFile(options.data, options, signal);
+    if (info?.isFile) {
+      listener.status(`Reading ${options.data} …`);
+      return await loadTableFile(options.data, options, signal);
+    }
     refuseTableOptions(options);
     return cut({ ...await loadFolder(options.data), classLabel: CLASS, unit: UNIT }, options);
   }

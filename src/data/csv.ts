@@ -39,6 +39,8 @@ const OPTION_NAMES = ["separator", "header", "maxRecord"];
 const MAX_RECORD = 2 ** 20;
 /** Characters of a text that are parsed together. */
 const PIECE = 2 ** 16;
+/** Sources that can be read once, and were. */
+const spent = new WeakSet<object>();
 /** The stream of random numbers that splits files. */
 const SPLIT_STREAM = 0x0ffffffd;
 
@@ -107,6 +109,7 @@ export class CsvRecords implements AsyncIterable<CsvRecord> {
    * The records one by one.
    *
    * @throws {FormatError} naming the file, the line and the column, if the file is malformed.
+   * @throws {OptionError} if the source is a stream that was read already.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<CsvRecord, void, void> {
     for await (const records of this.blocks()) yield* records;
@@ -203,11 +206,7 @@ async function* parse(
   parser: CsvParser,
   file: string,
 ): AsyncGenerator<CsvRecord[], void, void> {
-  const chunks = typeof source === "function"
-    ? await source()
-    : typeof source === "string"
-    ? pieces(source)
-    : source;
+  const chunks = await open(source, file);
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const decode = (chunk: Uint8Array, stream: boolean) => {
     try {
@@ -222,6 +221,26 @@ async function* parse(
   }
   const rest = decode(new Uint8Array(), false);
   yield [...parser.push(rest), ...parser.end()];
+}
+
+/**
+ * The chunks, from the first one on.
+ *
+ * @throws {OptionError} if they came before and cannot come again.
+ */
+async function open(source: CsvSource, file: string): Promise<CsvChunks> {
+  if (typeof source === "function") return await source();
+  if (typeof source === "string") return pieces(source);
+  if (source instanceof ReadableStream || "next" in source) {
+    if (spent.has(source)) {
+      throw new OptionError(
+        `readCsv: ${file}: expected a function that gives its pieces anew for each pass, ` +
+          "got a stream, which was read already",
+      );
+    }
+    spent.add(source);
+  }
+  return source;
 }
 
 /** The line ends in a chunk before the bytes that are no UTF-8; 0 if these belong to a character that began before. */
