@@ -83,6 +83,7 @@ Deno.test("readCsv: header, lines, mark of UTF-8 and empty lines", async () => {
   const unnamed = await Array.fromAsync(readCsv("1,2\n", { header: false }));
   assertEquals(unnamed[0]!.columns, ["1", "2"]);
   assertEquals(await Array.fromAsync(readCsv("only,a,header\n")), []);
+  assertEquals(await fieldsOf('a\n\n""\nb'), [["a"], [""], ["b"]], "quotes make a record");
 });
 
 Deno.test("readCsv refuses what is no CSV, with file, line and column", async (t) => {
@@ -212,6 +213,12 @@ Deno.test("CsvRecords.split: disjoint, together everything, the same for the sam
   const [other] = await parts(text, 0.8, 8) as [number[], number[]];
   const both = other.filter((n) => first.includes(n)).length;
   assert(Math.abs(both - 0.64 * 4000) < 200, `${both} in both`);
+  // A part is split, and filtered, like the whole.
+  const [, half] = readCsv(text).split(0.8, { seed: 7 });
+  const quarters = await Promise.all(half.split(0.5, { seed: 8 }).map(numbers));
+  assertEquals(quarters.flat().sort((a, b) => a - b), second);
+  const even = half.filter(({ fields }) => Number(fields[0]) % 2 === 0);
+  assertEquals(await numbers(even), second.filter((n) => n % 2 === 0));
   assertEquals((await parts(text, 1, 7))[1], []);
   assertEquals((await parts(text, 0, 7))[0], []);
 });

@@ -249,20 +249,27 @@ Deno.test("TableEncoding: batches of a stream are the whole, pass after pass", a
 });
 
 Deno.test("TableEncoding: shuffled batches hold each record once, within its window, in another order each pass", async () => {
-  const numbers = Array.from({ length: 230 }, (_, i) => `${i},a\n`).join("");
-  const table = await fitTable(read(`n,kind\n${numbers}1e9,b\n`), { label: "kind" });
+  const numbers = Array.from({ length: 230 }, (_, i) => `${i},${i % 3}\n`).join("");
+  const table = await fitTable(read(`n,kind\n${numbers}`), { label: "kind" });
   const records = read(`n,kind\n${numbers}`);
-  const order = [...(await table.encode(records)).x];
+  const { x: ordered, y: labels } = await table.encode(records);
+  const order = [...ordered];
   // 90 is rounded up to 100, ten batches.
   const newBatches = () => table.batches(records, { batchSize: 10, shuffle: 5, window: 91 });
   const batches = newBatches();
-  const passes = [await joined(batches), await joined(batches)].map(({ x }) => x);
+  const both = [await joined(batches), await joined(batches)];
+  for (const { x, y } of both) {
+    assertEquals(y, x.map((value) => labels[order.indexOf(value)]!), "labels stay at their inputs");
+  }
+  const passes = both.map(({ x }) => x);
   assert(passes[0]!.join() !== passes[1]!.join() && passes[0]!.join() !== order.join());
   for (const x of passes) {
     for (const [start, end] of [[0, 100], [100, 200], [200, 230]] as const) {
       const sorted = x.slice(start, end).sort((a, b) => a - b);
       assertEquals(sorted, order.slice(start, end));
     }
+    const places = x.map((value) => order.indexOf(value) % 100);
+    assert(places.slice(0, 100).join() !== places.slice(100, 200).join(), "each window its own");
   }
   const again = newBatches();
   assertEquals([(await joined(again)).x, (await joined(again)).x], passes);
@@ -302,6 +309,15 @@ Deno.test("TableEncoding: JSON and back, bit for bit; damaged, a FormatError", a
   );
   const twice = { ...table.toJSON(), columns: [table.columns[0], table.columns[0]] };
   assertThrows(() => TableEncoding.fromJSON(twice), FormatError, '"length" twice');
+  const [number] = table.columns;
+  for (const wrong of [{ records: 0 }, { columns: [{ ...number, deviation: -1 }] }]) {
+    const broken = { ...table.toJSON(), ...wrong };
+    assertThrows(
+      () => TableEncoding.fromJSON(broken),
+      FormatError,
+      "expected a number of at least",
+    );
+  }
   assertThrows(() => TableEncoding.fromJSON(null), FormatError, 'an object with "format"');
 });
 

@@ -174,8 +174,7 @@ export class CsvParser {
       const isQuoted = text.charCodeAt(at) === QUOTE;
       if (isQuoted) {
         const end = closingQuote(text, at + 1);
-        // A quote at the very end may turn out to be the first of two.
-        if (!last && (end < 0 || end + 1 === text.length)) return undefined;
+        if (end < 0 && !last) return undefined;
         if (end < 0) {
           throw this.#error(fields, "a quote that ends the field", "the end of the file");
         }
@@ -187,6 +186,7 @@ export class CsvParser {
         at = this.#endOfField(at);
         fields.push(text.slice(start, at));
       }
+      // More of the field may follow; a quote at the very end may turn out to be the first of two.
       if (at >= text.length && !last) return undefined;
       const next = text.charCodeAt(at);
       at++;

@@ -23,7 +23,7 @@ export function featureNames(columns: readonly FeatureColumn[]): string[] {
   );
 }
 
-/** Gathers encoded records until there are as many as it was made for. */
+/** Gathers encoded records of one file until there are as many as it was made for. */
 export class RowEncoder {
   /** The inputs of a record. */
   readonly width: number;
@@ -36,9 +36,8 @@ export class RowEncoder {
   #x: Float32Array;
   #y: Uint32Array | Float32Array;
   #length = 0;
-  /** The header that the places belong to. */
-  #header: readonly string[] | undefined;
-  #places: readonly number[] = [];
+  /** Where the columns are in the file; undefined before its first record. */
+  #places: readonly number[] | undefined;
   #labelPlace = -1;
 
   /**
@@ -70,14 +69,14 @@ export class RowEncoder {
    * @throws {FormatError} naming file, line and column, if it does not fit what was learnt.
    */
   add(record: CsvRecord): boolean {
-    if (record.columns !== this.#header) this.#readHeader(record);
+    const places = this.#places ?? this.#readHeader(record);
     let at = this.#length * this.width;
     for (let i = 0; i < this.#columns.length; i++) {
       const column = this.#columns[i]!;
       if (column.kind === "number") {
-        this.#x[at++] = standardized(record, this.#places[i]!, column);
+        this.#x[at++] = standardized(record, places[i]!, column);
       } else {
-        this.#x[at + this.#categories[i]!.find(record, this.#places[i]!)] = 1;
+        this.#x[at + this.#categories[i]!.find(record, places[i]!)] = 1;
         at += column.categories.length;
       }
     }
@@ -112,17 +111,16 @@ export class RowEncoder {
     return this.#label?.kind === "number" ? new Float32Array(length) : new Uint32Array(length);
   }
 
-  /** Finds the columns in another header than the last one. */
-  #readHeader(record: CsvRecord): void {
+  /** Finds the columns in the header. */
+  #readHeader(record: CsvRecord): readonly number[] {
     const { columns } = record;
     const placeOf = (name: string) => {
       const place = columns.indexOf(name);
       if (place >= 0) return place;
       throw csvError(record, undefined, `a column ${quoted(name)}`, "none");
     };
-    this.#places = this.#columns.map(({ name }) => placeOf(name));
     if (this.#label !== undefined) this.#labelPlace = placeOf(this.#label.name);
-    this.#header = columns;
+    return this.#places = this.#columns.map(({ name }) => placeOf(name));
   }
 }
 
