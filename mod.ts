@@ -221,6 +221,16 @@ export {
   type ChannelMomentsOptions,
 } from "./src/data/channel_moments.ts";
 export { CIFAR10_CLASSES, type Cifar10Split, loadCifar10, parseCifar10 } from "./src/data/cifar.ts";
+export {
+  type CsvChunks,
+  type CsvOptions,
+  type CsvRecord,
+  CsvRecords,
+  type CsvSource,
+  openCsv,
+  readCsv,
+  type ReadCsvOptions,
+} from "./src/data/csv.ts";
 export { type DigitOptions, generateDigits } from "./src/data/digits.ts";
 export { writeFileAtomic } from "./src/data/files.ts";
 export { gunzip, type IdxFile, isGzip, parseIdx } from "./src/data/idx.ts";
@@ -241,6 +251,17 @@ export {
   type SafeTensors,
   type SafeTensorType,
 } from "./src/data/safetensors.ts";
+export { loadTable, TableEncoding } from "./src/data/table.ts";
+export { TableBatches, type TableBatchOptions } from "./src/data/table_batches.ts";
+export type {
+  CategoryColumn,
+  FeatureColumn,
+  LabelColumn,
+  NumberColumn,
+  TableParts,
+} from "./src/data/table_columns.ts";
+export { fitTable, type TableOptions } from "./src/data/table_fit.ts";
+export type { TableJson } from "./src/data/table_json.ts";
 
 export { ConfusionMatrix, formatConfusionMatrix } from "./src/report/confusion_matrix.ts";
 export {

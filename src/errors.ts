@@ -40,7 +40,7 @@ export class OutOfMemoryError extends GpuError {
   override name = "OutOfMemoryError";
 }
 
-/** A file is malformed. The message names the file, the byte offset and what was expected. */
+/** A file is malformed. The message names the file, the place (byte, or line and column) and what was expected. */
 export class FormatError extends StrataError {
   /** The class, for those who print errors. */
   override name = "FormatError";

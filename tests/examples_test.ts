@@ -25,6 +25,22 @@ const RUNS: Readonly<Record<string, readonly Run[]>> = {
     output: /^40 images to train on, 20 to test with\n[^]*\nepoch 1 .*\n(\w+ +taken for .*%\n){8}$/,
     prepare: (folder) => writeColours(`${folder}/cifar`, 60, 30),
   }],
+  "csv_logistic.ts": [
+    {
+      args: [],
+      output:
+        /^\d{3} records to train on, \d{3} to test with\nTest loss \d.* accuracy (9\d\.\d|100\.0)%\n\nInput +common +dwarf +giant\n[^]*\nplace=shore( +-?\d\.\d\d){3}\n\(bias\).*\n$/,
+    },
+    {
+      args: ["stones.csv", "kind of stone", "5"],
+      output: /\nInput +flint +slate\n─+\nweight .*\n\(bias\).*\n$/,
+      prepare: (folder) =>
+        Deno.writeTextFile(
+          `${folder}/stones.csv`,
+          `weight,kind of stone\n${"1,flint\n2,slate\n".repeat(50)}`,
+        ),
+    },
+  ],
   "image_filtering.ts": [
     {
       args: [],

@@ -14,54 +14,7 @@ import { createModel } from "../tools/train_models.ts";
 import { helpText, parseOptions } from "../tools/train_options.ts";
 import { openGpu } from "./gpu.ts";
 import { writeColours, writeDigits } from "./image_data.ts";
-import { DENO_DIR, ROOT, taskCommand } from "./task.ts";
-
-const COMMAND = await taskCommand("train");
-
-interface Result {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs the task. `onLine` sees the lines of its output as they come. */
-async function train(
-  args: readonly string[],
-  options: {
-    env?: Record<string, string>;
-    onLine?: (line: string, child: Deno.ChildProcess) => void;
-  } = {},
-): Promise<Result> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...COMMAND, ...args],
-    cwd: ROOT,
-    env: { DENO_DIR, ...options.env },
-    stdout: "piped",
-    stderr: "piped",
-    signal: AbortSignal.timeout(60_000),
-  }).spawn();
-  const stderr = new Response(child.stderr).text();
-  let stdout = "";
-  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-    const line = stdout.lastIndexOf("\n") + 1;
-    stdout += text;
-    const complete = stdout.slice(line, stdout.lastIndexOf("\n") + 1).split("\n").slice(0, -1);
-    for (const done of complete) options.onLine?.(done, child);
-  }
-  // Vulkan's remark about a variable that has nothing to do with this.
-  const errors = (await stderr).replaceAll(/^error: XDG_RUNTIME_DIR .*\n/gm, "");
-  return { code: (await child.status).code, stdout, stderr: errors };
-}
-
-/** Calls `body` with an empty folder, which is removed in the end. */
-async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "strata-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { train, withFolder } from "./train_task.ts";
 
 /** The environment of somebody who has never had MNIST. */
 function nobody(folder: string): Record<string, string> {
@@ -149,7 +102,10 @@ Deno.test("train --data refuses a folder that is none, or has not all files", as
   await withFolder(async (folder) => {
     const { code, stderr } = await train(["--data", `${folder}/none`]);
     assertEquals(code, 2);
-    assertMatch(stderr, /^--data: expected a folder .*none", which does not exist\n/);
+    assertMatch(
+      stderr,
+      /^--data: expected a CSV file, or a folder .*none", which does not exist\n/,
+    );
     const empty = await train(["--data", folder]);
     assertEquals(empty.code, 2);
     assertMatch(empty.stderr, /the files of MNIST or CIFAR-10, got ".*", which has neither train-/);

@@ -46,7 +46,7 @@ export async function loadFolder(
 ): Promise<{ train: Dataset; test: Dataset; name: string }> {
   const info = await Deno.stat(folder).catch(() => undefined);
   if (info === undefined) throw wrongFolder(folder, "does not exist");
-  if (!info.isDirectory) throw wrongFolder(folder, "is no folder");
+  if (!info.isDirectory) throw wrongFolder(folder, "is neither");
   const found: Format[] = [];
   for (const format of FORMATS) {
     const missing = await missingFiles(folder, format);
@@ -84,7 +84,7 @@ async function missingFiles(folder: string, { files, variants }: Format): Promis
 
 function wrongFolder(folder: string, what: string): OptionError {
   return new OptionError(
-    `--data: expected a folder with the files of ${
+    `--data: expected a CSV file, or a folder with the files of ${
       FORMATS.map(({ name }) => name).join(" or ")
     }, ` +
       `got "${folder}", which ${what}`,

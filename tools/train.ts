@@ -1,5 +1,5 @@
 /**
- * `deno task train`: trains a network to recognise images, shows how it goes, and saves it.
+ * `deno task train`: trains a network on images or on a table, shows how it goes, and saves it.
  *
  * @module
  */
@@ -93,7 +93,7 @@ async function run(given: TrainOptions, display: Display): Promise<boolean> {
   let firstStepAt = NaN;
   compile(model, options, steps * options.epochs, () => firstStepAt ||= performance.now());
   display.line(`\n${model.summary()}\n`);
-  display.line(`${describeTraining(options, steps)}\n`);
+  display.line(`${describeTraining(options, steps, data.unit)}\n`);
 
   display.status("Copying the data to the GPU and compiling the kernels …");
   const fitAt = performance.now();
@@ -102,7 +102,7 @@ async function run(given: TrainOptions, display: Display): Promise<boolean> {
     batchSize: options["batch-size"],
     validation: data.test,
     signal: stop.signal,
-    onProgress: (progress) => display.progress(progress),
+    onProgress: (progress) => display.progress(progress, data.unit),
     onEpoch: (epoch) => {
       display.line(formatEpoch(epoch, options.epochs, epoch.steps < steps));
     },
@@ -122,7 +122,7 @@ async function run(given: TrainOptions, display: Display): Promise<boolean> {
   await saveResults(folder, model, outcome);
   stop.dispose(); // it is saved: from here on Ctrl-C quits at once
 
-  display.line(`\nResults with ${data.name}\n\n${epochTable(history.epochs)}\n`);
+  display.line(`\nResults with ${data.name}\n\n${epochTable(history.epochs, data.unit)}\n`);
   if (!history.stopped) display.line(`${await confusionTable(model, data)}\n`);
   display.line(outcomeFacts(outcome, folder));
   return !history.stopped;

@@ -17,8 +17,8 @@ export interface Display {
   status(text: string): void;
   /** How far the download is. */
   download(progress: DownloadProgress): void;
-  /** How far training is. */
-  progress(progress: Progress): void;
+  /** How far training is; `unit`: what the examples are called, images by default. */
+  progress(progress: Progress, unit?: string): void;
   /** Removes what does not stay. */
   end(): void;
 }
@@ -62,9 +62,9 @@ export class TerminalDisplay implements Display {
     this.status(`  ${file}: ${megabytes(received)}${of} MB`);
   }
 
-  progress(progress: Progress): void {
+  progress(progress: Progress, unit = "images"): void {
     const { color } = this.#terminal;
-    this.#draw(formatProgress(progress, this.#width(), { unit: "images", color }));
+    this.#draw(formatProgress(progress, this.#width(), { unit, color }));
   }
 
   end(): void {

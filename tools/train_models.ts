@@ -10,7 +10,7 @@ import {
   channelMoments,
   constantRate,
   cosineDecay,
-  type Dataset,
+  Dataset,
   exponentialDecay,
   type Gpu,
   inverseTimeDecay,
@@ -30,6 +30,7 @@ import {
   warmUp,
 } from "../mod.ts";
 import { formatShape } from "../src/shape.ts";
+import type { Examples } from "./table_stream.ts";
 
 /** The options that shape a network. */
 export interface ModelOptions {
@@ -44,6 +45,8 @@ export interface ModelChoice {
   readonly about: string;
   /** The options of the command line that shape it; the others are refused. */
   readonly options: readonly (keyof ModelOptions)[];
+  /** Whether it takes images only, and no rows of a table. */
+  readonly images: boolean;
   readonly create: (options: NetworkOptions & ModelOptions) => Sequential;
 }
 
@@ -52,13 +55,15 @@ export const MODELS = {
   mlp: {
     about: "dense, as many as --hidden has",
     options: ["hidden", "activation", "dropout"],
+    images: false,
     create: mlp,
   },
-  logistic: { about: "none", options: [], create: logisticRegression },
-  lenet5: { about: "two convolutions", options: [], create: lenet5 },
+  logistic: { about: "none", options: [], images: false, create: logisticRegression },
+  lenet5: { about: "two convolutions", options: [], images: true, create: lenet5 },
   "alexnet-small": {
     about: "five convolutions",
     options: [],
+    images: true,
     // With He's initial weights the first loss is 10 instead of log 10: overlapping pools pick the largest of many numbers, so
     // the outputs grow from layer to layer, and the first steps are so long that learning starts an epoch late.
     create: alexnetSmall,
@@ -76,7 +81,7 @@ export interface CreateOptions extends ModelOptions {
 }
 
 /** The learning rate, if none is given. Normalised, colour images have larger values and three times as many. */
-export function defaultLearningRate(train: Dataset): number {
+export function defaultLearningRate(train: Examples): number {
   return isColour(train) ? 0.01 : 0.1;
 }
 
@@ -84,13 +89,13 @@ export function defaultLearningRate(train: Dataset): number {
 export const SHIFT = { colour: 4, gray: 2 };
 
 /**
- * The network that was asked for, for the images of a data set.
+ * The network that was asked for, for the examples of a data set.
  *
- * @throws {OptionError} if it cannot take images of their shape.
+ * @throws {OptionError} if it cannot take examples of their shape.
  */
 export async function createModel(
   options: CreateOptions,
-  train: Dataset,
+  train: Examples,
   gpu: Gpu,
 ): Promise<Sequential> {
   const { inputShape, classes } = train;
@@ -115,7 +120,7 @@ export async function createModel(
  * Colour images are normalised, by the moments of the training images. Augmentation comes after it, so that what moves in
  * from outside, 0, is the mean colour.
  */
-async function preprocessingOf(train: Dataset, augment: boolean): Promise<Layer[]> {
+async function preprocessingOf(train: Examples, augment: boolean): Promise<Layer[]> {
   const layers: Layer[] = [];
   if (isColour(train)) {
     const { mean, deviation } = await channelMoments(train);
@@ -129,8 +134,9 @@ async function preprocessingOf(train: Dataset, augment: boolean): Promise<Layer[
   return layers;
 }
 
-function isColour({ inputShape }: Dataset): boolean {
-  return inputShape[0] === 3;
+function isColour(examples: Examples): examples is Dataset {
+  const { inputShape } = examples;
+  return examples instanceof Dataset && inputShape.length === 3 && inputShape[0] === 3;
 }
 
 /** Learning rates that fall from `rate` over `steps` steps, the rest of a training. */

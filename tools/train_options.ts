@@ -7,6 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { ACTIVATION_NAMES, OptionError } from "../mod.ts";
 import { checkNumber, checkOneOf } from "../src/options.ts";
+import { TEST_FRACTION } from "./table_data.ts";
 import { MODELS, SCHEDULES, SHIFT } from "./train_models.ts";
 
 /** An option: how its text becomes a value, and what the help says. */
@@ -32,13 +33,24 @@ const OPTIONS = {
   },
   activation: choice(ACTIVATION_NAMES, "relu", "Of the hidden layers"),
   dropout: number("P", "0", { min: 0, max: 0.99 }, "Share of hidden units left out in a step"),
-  data: path("Folder of MNIST or CIFAR-10, gzipped or not"),
+  data: path("Folder of MNIST or CIFAR-10, gzipped or not; or a CSV file", "PATH"),
   offline: flag("Do not download MNIST"),
   "train-size": whole("N", undefined, 1, "Train on the first N images; default all"),
   "test-size": whole("N", undefined, 1, "Test with the first N images; default all"),
   augment: flag("Shift images at random, and mirror colour images"),
-  epochs: whole("N", "5", 1, "Passes over the training images"),
-  "batch-size": whole("N", "128", 1, "Images of a training step"),
+  label: text("NAME", "Column to predict"),
+  "test-fraction": number(
+    "SHARE",
+    undefined,
+    { min: 0, max: 1 },
+    `Share of the records to test with; default ${TEST_FRACTION}`,
+  ),
+  categorical: names("Columns whose numbers are names, such as postcodes"),
+  ignore: names("Columns to leave out, such as serial numbers"),
+  separator: separator("Between two fields, or tab; default a comma"),
+  stream: flag("Read the file anew in each epoch; above 256 MiB it always is"),
+  epochs: whole("N", "5", 1, "Passes over the training data"),
+  "batch-size": whole("N", "128", 1, "Examples of a training step"),
   "learning-rate": number(
     "RATE",
     undefined,
@@ -76,6 +88,7 @@ export type TrainOptions = {
 const GROUPS: readonly (readonly [heading: string, names: readonly Name[]])[] = [
   ["Network", ["model", "hidden", "activation", "dropout"]],
   ["Data", ["data", "offline", "train-size", "test-size", "augment"]],
+  ["CSV file", ["label", "test-fraction", "categorical", "ignore", "separator", "stream"]],
   ["Training", [
     "epochs",
     "batch-size",
@@ -150,7 +163,7 @@ export function helpText(): string {
         (value === "" || fallback === undefined ? "" : `; default ${fallback}`);
     }),
   ]);
-  return `Trains a network to recognise images, and saves it.
+  return `Trains a network on images, or on the rows of a CSV file, and saves it.
 
   deno task train [option …]
 ${lines.join("\n")}
@@ -167,6 +180,10 @@ a tenth (inverse-time) by the end, or to a tenth after each third of the trainin
 CIFAR-10: data_batch_1.bin … data_batch_5.bin, one at least, and test_batch.bin. Colour images are
 normalised by the mean and deviation of each channel. --augment moves each training image in each
 step by up to ${SHIFT.gray} pixels, a colour image by up to ${SHIFT.colour}, and mirrors half of the colour images.
+
+A CSV file needs --label, a column of classes, and a network without convolutions. Numbers are
+standardised, and each name becomes an input, as the records to train on say; table.json, which is
+saved with the model, keeps that for predictions.
 
 Without --data, MNIST comes from the cache folder, where the first run puts it (11 MB). If it can
 neither be found nor downloaded, the network is trained on drawn digits instead.
@@ -249,16 +266,34 @@ function whole<D extends string | undefined>(
   return number(value, fallback, { min, max, integer: true }, help);
 }
 
-function path(help: string): Option<string | undefined> {
-  return { value: "DIR", help, parse: (text) => text };
+function path(help: string, value = "DIR"): Option<string | undefined> {
+  return text(value, help);
+}
+
+function text(value: string, help: string): Option<string | undefined> {
+  return { value, help, parse: (text) => text };
+}
+
+function names(help: string): Option<readonly string[] | undefined> {
+  return { value: "NAME,…", help, parse: (text) => text.split(",") };
 }
 
 function flag(help: string): Option<boolean> {
   return { value: "", default: "false", help, parse: (text) => text === "true" };
 }
 
+function separator(help: string): Option<string | undefined> {
+  return { value: "C", help, parse: parseSeparator };
+}
+
 function parseHidden(text: string, option: string): readonly number[] {
   return text.split(",").map((part) => parseNumber(part, option, { min: 1, integer: true }));
+}
+
+function parseSeparator(text: string, option: string): string | undefined {
+  if (text === "tab") return "\t";
+  if (text.length === 1 && !/["\r\n]/.test(text)) return text;
+  throw new OptionError(`${option}: expected one character or tab, got ${JSON.stringify(text)}`);
 }
 
 function parseNumber(

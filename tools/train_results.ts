@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type EpochRecord, type History, type Sequential, StrataError } from "../mod.ts";
+import { Dataset, type EpochRecord, type History, type Sequential, StrataError } from "../mod.ts";
 import { joinPath, writeFileAtomic } from "../src/data/files.ts";
 import { ConfusionMatrix, formatConfusionMatrix } from "../src/report/confusion_matrix.ts";
 import { formatLoss } from "../src/report/progress_bar.ts";
@@ -16,6 +16,8 @@ import type { TrainingData } from "./training_data.ts";
 /** The files that a training leaves. */
 const MODEL_FILE = "model.safetensors";
 const HISTORY_FILE = "history.json";
+/** Only with a table. */
+const TABLE_FILE = "table.json";
 /** Columns of what stands at the left of a fact, with the space after it. */
 const LABEL_WIDTH = 10;
 
@@ -37,13 +39,17 @@ export interface Outcome {
 }
 
 /** What is known before the first step, under the name of what it is about. */
-export function describeData({ name, train, test }: TrainingData): string {
-  const sizes = `${count(train.length)} images to train on, ${count(test.length)} to test with`;
-  return labelled("Data", [name, sizes]);
+export function describeData({ name, train, test, unit, details = [] }: TrainingData): string {
+  const sizes = `${count(train.length)} ${unit} to train on, ${count(test.length)} to test with`;
+  return labelled("Data", [name, sizes, ...details]);
 }
 
 /** The steps, and what the options say of them where they say something. */
-export function describeTraining(options: Training, stepsPerEpoch: number): string {
+export function describeTraining(
+  options: Training,
+  stepsPerEpoch: number,
+  unit: TrainingData["unit"],
+): string {
   const { epochs } = options;
   const warmUp = options["warm-up"];
   const clipNorm = options["clip-norm"];
@@ -60,7 +66,7 @@ export function describeTraining(options: Training, stepsPerEpoch: number): stri
   ];
   return labelled("Training", [
     `${epochs} epoch${epochs === 1 ? "" : "s"} of ${count(stepsPerEpoch)} steps, ` +
-    `${count(options["batch-size"])} images each`,
+    `${count(options["batch-size"])} ${unit} each`,
     ...wrap(how),
     "Ctrl-C stops and saves",
   ]);
@@ -83,7 +89,10 @@ export function labelled(label: string, lines: readonly string[]): string {
 }
 
 /** The epochs as a table of up to 80 columns. */
-export function epochTable(epochs: readonly EpochRecord[]): string {
+export function epochTable(
+  epochs: readonly EpochRecord[],
+  unit: TrainingData["unit"],
+): string {
   const columns = [
     "Epoch",
     "Loss",
@@ -91,7 +100,7 @@ export function epochTable(epochs: readonly EpochRecord[]): string {
     "Test loss",
     "Test accuracy",
     "Seconds",
-    "Images/s",
+    unit === "images" ? "Images/s" : "Records/s",
     "ms/step",
   ].map((heading) => ({ heading, align: "right" as const }));
   const format = (value: number | undefined, how: (value: number) => string) =>
@@ -109,23 +118,26 @@ export function epochTable(epochs: readonly EpochRecord[]): string {
   return formatTable(rows, columns);
 }
 
-/** Which classes of the test images the model takes for which. */
+/** Which classes of the test examples the model takes for which. */
 export async function confusionTable(
   model: Sequential,
-  { test, classLabel }: TrainingData,
+  { test, classLabel, unit }: TrainingData,
 ): Promise<string> {
   const { classes, classNames } = test;
-  const scores = await model.predict(test);
-  const predictions = Uint32Array.from(test.y, (_, i) => {
-    const row = scores.subarray(i * classes, (i + 1) * classes);
-    return row.indexOf(Math.max(...row));
-  });
-  const matrix = new ConfusionMatrix(test.y, predictions, classes);
+  const matrix = new ConfusionMatrix([], [], classes);
+  for await (const { x, y } of test instanceof Dataset ? [test] : test) {
+    const scores = await model.predict(x);
+    const predictions = Uint32Array.from(y, (_, i) => {
+      const row = scores.subarray(i * classes, (i + 1) * classes);
+      return row.indexOf(Math.max(...row));
+    });
+    matrix.add(y, predictions);
+  }
   const table = formatConfusionMatrix(matrix, {
     label: classLabel.one,
     ...(classNames && { classNames }),
   });
-  const caption = "Confusion matrix of the test images: " +
+  const caption = `Confusion matrix of the test ${unit}: ` +
     `rows are the true ${classLabel.many}, shares are in %`;
   return `${caption}\n\n${table}`;
 }
@@ -134,14 +146,17 @@ export async function confusionTable(
 export function outcomeFacts(outcome: Outcome, folder: string): string {
   const { history, data, seconds, preparationSeconds, parameters } = outcome;
   const accuracy = history.epochs.at(-1)?.valAccuracy;
+  const files = [MODEL_FILE, HISTORY_FILE, ...(data.table === undefined ? [] : [TABLE_FILE])];
   const preparation = `${preparationSeconds.toFixed(1)} s of them before the first step`;
   return [
     ...(history.stopped ? [labelled("Stopped", ["before its end"])] : []),
-    ...(accuracy === undefined
-      ? []
-      : [labelled("Accuracy", [`${percent(accuracy)} of ${count(data.test.length)} test images`])]),
+    ...(accuracy === undefined ? [] : [
+      labelled("Accuracy", [
+        `${percent(accuracy)} of ${count(data.test.length)} test ${data.unit}`,
+      ]),
+    ]),
     labelled("Time", [`${seconds.toFixed(1)} s, ${preparation}`]),
-    labelled("Saved", [`${folder}: ${MODEL_FILE}, ${HISTORY_FILE}`]),
+    labelled("Saved", [`${folder}: ${files.join(", ")}`]),
     labelled("SHA-256", [parameters.sha256]),
   ].join("\n");
 }
@@ -198,8 +213,11 @@ export async function saveResults(
   try {
     await Deno.mkdir(path, { recursive: true });
     await model.save(joinPath(path, MODEL_FILE));
-    const bytes = new TextEncoder().encode(historyJson(outcome));
-    await writeFileAtomic(joinPath(path, HISTORY_FILE), bytes);
+    const write = (name: string, text: string) =>
+      writeFileAtomic(joinPath(path, name), new TextEncoder().encode(text));
+    const { table } = outcome.data;
+    if (table !== undefined) await write(TABLE_FILE, `${JSON.stringify(table, null, 2)}\n`);
+    await write(HISTORY_FILE, historyJson(outcome));
   } catch (error) {
     if (error instanceof StrataError) throw error;
     throw new StrataError(`Cannot save to the folder "${path}": ${reasonOf(error)}`);

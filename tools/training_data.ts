@@ -1,6 +1,6 @@
 /**
- * The images that `deno task train` trains on: a folder of the user's, MNIST from the cache or the network, or drawn
- * digits.
+ * What `deno task train` trains on: images in a folder of the user's, a CSV file, MNIST from the cache or the network, or
+ * drawn digits.
  *
  * @module
  */
@@ -12,36 +12,52 @@ import {
   generateDigits,
   loadMnist,
   OptionError,
+  type TableEncoding,
 } from "../mod.ts";
 import { checkNumber } from "../src/options.ts";
 import { loadFolder } from "./data_folder.ts";
+import { loadTableFile, refuseTableOptions, type TableDataOptions } from "./table_data.ts";
+import type { Examples } from "./table_stream.ts";
 
 /** The options that choose the data. */
-export interface DataOptions {
+export interface DataOptions extends TableDataOptions {
   readonly data: string | undefined;
   readonly offline: boolean;
-  readonly "train-size": number | undefined;
-  readonly "test-size": number | undefined;
 }
 
 /** What is told while the data is fetched. */
 export interface DataListener {
   /** Something worth a line of its own. */
   line(text: string): void;
+  /** What is going on until the next call. */
+  status(text: string): void;
   /** How far the download is. */
   download(progress: DownloadProgress): void;
 }
 
-/** Images to train on and to test with. */
+/** Examples to train on and to test with. */
 export interface TrainingData {
-  readonly train: Dataset;
-  readonly test: Dataset;
+  readonly train: Examples;
+  readonly test: Examples;
   /** What they are and where they come from: `MNIST from data/mnist`. */
   readonly name: string;
+  /** More to say of them. */
+  readonly details?: readonly string[];
   /** What the classes are called: digits, if they are known to be digits. */
   readonly classLabel: { readonly one: string; readonly many: string };
+  /** What the examples are called. */
+  readonly unit: "images" | "records";
+  /** How a table is encoded. */
+  readonly table?: TableEncoding;
 }
 
+/** Data sets in memory, which can be cut. */
+interface ImageData extends TrainingData {
+  readonly train: Dataset;
+  readonly test: Dataset;
+}
+
+const UNIT = "images";
 const CLASS = { one: "class", many: "classes" };
 const DIGIT = { one: "digit", many: "digits" };
 
@@ -63,8 +79,15 @@ export async function loadTrainingData(
   signal: AbortSignal,
 ): Promise<TrainingData> {
   if (options.data !== undefined) {
-    return cut({ ...await loadFolder(options.data), classLabel: CLASS }, options);
+    const info = await Deno.stat(options.data).catch(() => undefined);
+    if (info?.isFile) {
+      listener.status(`Reading ${options.data} …`);
+      return await loadTableFile(options.data, options, signal);
+    }
+    refuseTableOptions(options);
+    return cut({ ...await loadFolder(options.data), classLabel: CLASS, unit: UNIT }, options);
   }
+  refuseTableOptions(options);
   const found = await findMnist(options, listener, signal);
   return found === undefined ? drawDigits(options) : cut(found, options);
 }
@@ -74,15 +97,16 @@ async function findMnist(
   { offline }: DataOptions,
   listener: DataListener,
   signal: AbortSignal,
-): Promise<TrainingData | undefined> {
+): Promise<ImageData | undefined> {
   const folder = cacheFolder();
   const home = homeFolder();
   const shown = home === undefined ? folder : folder.replace(`${home}/`, "~/");
-  const load = async (): Promise<TrainingData> => ({
+  const load = async (): Promise<ImageData> => ({
     train: await loadMnist(folder, "train"),
     test: await loadMnist(folder, "test"),
     name: `MNIST from ${shown}`,
     classLabel: DIGIT,
+    unit: UNIT,
   });
   // The download put whole and checked files there, so they need not be checked again.
   const cached = await load().catch(() => undefined);
@@ -111,11 +135,11 @@ function drawDigits(options: DataOptions): TrainingData {
   const draw = (split: "train" | "test") =>
     generateDigits({ ...DRAWN[split], count: options[`${split}-size`] ?? DRAWN[split].count });
   const name = "drawn digits, not MNIST";
-  return { train: draw("train"), test: draw("test"), name, classLabel: DIGIT };
+  return { train: draw("train"), test: draw("test"), name, classLabel: DIGIT, unit: UNIT };
 }
 
 /** The first images of each set, as many as were asked for. */
-function cut(data: TrainingData, options: DataOptions): TrainingData {
+function cut(data: ImageData, options: DataOptions): TrainingData {
   const { train, test, name } = data;
   const first = (set: Dataset, option: "train-size" | "test-size") => {
     if (set.length === 0) throw new OptionError(`Expected images in the ${name}, got none`);

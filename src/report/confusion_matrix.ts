@@ -29,8 +29,7 @@ export class ConfusionMatrix {
   readonly classes: number;
   /** M, row-major. */
   readonly counts: Uint32Array;
-  /** n. */
-  readonly examples: number;
+  #examples = 0;
 
   /**
    * Counts.
@@ -43,15 +42,31 @@ export class ConfusionMatrix {
    */
   constructor(labels: ArrayLike<number>, predictions: ArrayLike<number>, classes: number) {
     checkNumber(classes, "ConfusionMatrix: classes", { min: 1, integer: true });
+    this.classes = classes;
+    this.counts = new Uint32Array(classes * classes);
+    this.add(labels, predictions);
+  }
+
+  /** n. */
+  get examples(): number {
+    return this.#examples;
+  }
+
+  /**
+   * Counts more examples; for those that come in parts.
+   *
+   * @throws {ShapeError} if there are not as many predictions as labels.
+   * @throws {OptionError} if a class index is no whole number below `classes`.
+   */
+  add(labels: ArrayLike<number>, predictions: ArrayLike<number>): void {
+    const { classes } = this;
     if (labels.length !== predictions.length) {
       throw new ShapeError(
         `ConfusionMatrix: expected a prediction for each of ${labels.length} labels, ` +
           `got ${predictions.length}`,
       );
     }
-    this.classes = classes;
-    this.counts = new Uint32Array(classes * classes);
-    this.examples = labels.length;
+    this.#examples += labels.length;
     for (let i = 0; i < labels.length; i++) {
       const label = checkClass(labels[i]!, classes, `labels[${i}]`);
       const prediction = checkClass(predictions[i]!, classes, `predictions[${i}]`);
