@@ -178,7 +178,20 @@ export { ParameterlessLayer } from "./src/layers/parameterless_layer.ts";
 export * from "./src/layers/pooling.ts";
 export { Residual, type ResidualOptions } from "./src/layers/residual.ts";
 export type { LossFunction, LossName } from "./src/losses/losses.ts";
-export type { Optimizer, UpdateTensors } from "./src/optimizers/optimizer.ts";
+export { Adagrad, type AdagradOptions } from "./src/optimizers/adagrad.ts";
+export {
+  Adam,
+  type AdamFamily,
+  type AdamNumbers,
+  type AdamOptions,
+  AdamW,
+  type AdamWOptions,
+  Nadam,
+  type NadamNumbers,
+  type NadamOptions,
+} from "./src/optimizers/adam.ts";
+export type { Optimizer, OptimizerOptions, UpdateTensors } from "./src/optimizers/optimizer.ts";
+export { RmsProp, type RmsPropOptions } from "./src/optimizers/rms_prop.ts";
 export * from "./src/optimizers/schedules.ts";
 export { Sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 
