@@ -29,7 +29,7 @@ export const UPDATE_FAULTS: readonly Fault[] = [
   fault("AdamW", "decay grows", "step += u.decay * old", "step -= u.decay * old"),
   fault("AdamW", "decay through the root", "let first", "g += u.decay * old;\n  let first"),
   fault("Nadam", "no look-ahead", "step += u.ahead * g;", ""),
-  fault("Nadam", "old mean", "var step = u.rate * first", "var step = u.rate * m[i]"),
+  fault("Nadam", "mean of another step", "var step = u.rate * first", "var step = u.rate * g"),
   fault("RmsProp", "mean not kept", "v[i] = square;", ""),
   fault("RmsProp", "not centred", "square -= average * average;", ""),
   fault("RmsProp", "velocity not kept", "b[i] = step;", ""),
