@@ -10,12 +10,12 @@ import {
   OptionError,
   type Schedule,
   type Sequential,
-  Sgd,
   StrataError,
 } from "../mod.ts";
 import { checkNumber } from "../src/options.ts";
 import { type Display, formatEpoch, openDisplay } from "./train_display.ts";
 import { createModel, defaultLearningRate, scheduleOf } from "./train_models.ts";
+import { type OptimizerChoice, OPTIMIZERS } from "./train_optimizers.ts";
 import { helpText, parseOptions, type TrainOptions } from "./train_options.ts";
 import {
   checkFolder,
@@ -82,7 +82,8 @@ async function run(given: TrainOptions, display: Display): Promise<boolean> {
     labelled("Adapter", [software ? `${adapter}, software: the CPU computes` : adapter]),
   );
   const data = await loadTrainingData(given, display, stop.signal);
-  const learningRate = given["learning-rate"] ?? defaultLearningRate(data.train);
+  const learningRate = given["learning-rate"] ??
+    defaultLearningRate(data.train, given.optimizer);
   const options: Training = { ...given, "learning-rate": learningRate };
   display.line(describeData(data));
   const folder = options.out ?? defaultFolder(options, startedAt);
@@ -144,7 +145,8 @@ function compile(
     return rate(step);
   };
   const clipNorm = options["clip-norm"];
-  const optimizer = new Sgd({
+  const { create }: OptimizerChoice = OPTIMIZERS[options.optimizer];
+  const optimizer = create({
     learningRate,
     momentum,
     nesterov,

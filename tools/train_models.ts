@@ -30,6 +30,7 @@ import {
   warmUp,
 } from "../mod.ts";
 import { formatShape } from "../src/shape.ts";
+import { type OptimizerName, OPTIMIZERS } from "./train_optimizers.ts";
 
 /** The options that shape a network. */
 export interface ModelOptions {
@@ -75,9 +76,12 @@ export interface CreateOptions extends ModelOptions {
   readonly seed: number;
 }
 
-/** The learning rate, if none is given. Normalised, colour images have larger values and three times as many. */
-export function defaultLearningRate(train: Dataset): number {
-  return isColour(train) ? 0.01 : 0.1;
+/**
+ * The learning rate, if none is given. Normalised, colour images have larger values and three times as many; the other optimisers
+ * divide by the size of the gradient and do not mind.
+ */
+export function defaultLearningRate(train: Dataset, optimizer: OptimizerName): number {
+  return optimizer === "sgd" && isColour(train) ? 0.01 : OPTIMIZERS[optimizer].learningRate;
 }
 
 /** The most pixels that augmentation shifts an image by: an eighth of a colour image; digits have less room. */

@@ -8,6 +8,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { ACTIVATION_NAMES, OptionError } from "../mod.ts";
 import { checkNumber, checkOneOf } from "../src/options.ts";
 import { MODELS, SCHEDULES, SHIFT } from "./train_models.ts";
+import { type OptimizerChoice, OPTIMIZERS } from "./train_optimizers.ts";
 
 /** An option: how its text becomes a value, and what the help says. */
 interface Option<T> {
@@ -39,11 +40,16 @@ const OPTIONS = {
   augment: flag("Shift images at random, and mirror colour images"),
   epochs: whole("N", "5", 1, "Passes over the training images"),
   "batch-size": whole("N", "128", 1, "Images of a training step"),
+  optimizer: choice(
+    Object.keys(OPTIMIZERS) as (keyof typeof OPTIMIZERS)[],
+    "sgd",
+    "Rule of updating",
+  ),
   "learning-rate": number(
     "RATE",
     undefined,
     { min: 0, exclusiveMin: true },
-    "Size of the steps; default 0.1, with colour images 0.01",
+    "Size of the steps; default below",
   ),
   schedule: choice(
     Object.keys(SCHEDULES) as (keyof typeof SCHEDULES)[],
@@ -51,9 +57,14 @@ const OPTIONS = {
     "How the rate falls",
   ),
   "warm-up": whole("STEPS", "0", 0, "Steps in which the rate first rises"),
-  momentum: number("M", "0.9", { min: 0, max: 0.9999 }, "Share of the last step that is kept"),
+  momentum: number(
+    "M",
+    "0.9",
+    { min: 0, max: 0.9999 },
+    "Share of the last step that is kept, by sgd",
+  ),
   nesterov: flag("Momentum with Nesterov's look-ahead"),
-  "weight-decay": number("W", "0", { min: 0 }, "Pull of all parameters towards 0"),
+  "weight-decay": number("W", "0", { min: 0 }, "Pull of all parameters towards 0, by sgd"),
   "clip-norm": number(
     "NORM",
     undefined,
@@ -79,6 +90,7 @@ const GROUPS: readonly (readonly [heading: string, names: readonly Name[]])[] = 
   ["Training", [
     "epochs",
     "batch-size",
+    "optimizer",
     "learning-rate",
     "schedule",
     "warm-up",
@@ -121,20 +133,34 @@ export function parseOptions(args: readonly string[]): TrainOptions {
     }
     return [name, text === undefined ? undefined : parse(text, `--${name}`)];
   })) as unknown as TrainOptions;
-  checkTogether(options, (name) => given[name] !== undefined);
-  return options;
+  const isGiven = (name: Name) => given[name] !== undefined && given[name] !== false;
+  checkTogether(options, isGiven);
+  const { momentum, weightDecay } = OPTIMIZERS[options.optimizer];
+  return {
+    ...options,
+    ...(isGiven("momentum") ? {} : { momentum }),
+    ...(isGiven("weight-decay") ? {} : { "weight-decay": weightDecay }),
+  };
 }
 
 /** Options that do not fit together. */
 function checkTogether(options: TrainOptions, isGiven: (name: Name) => boolean): void {
-  const own: readonly string[] = MODELS[options.model].options;
-  const foreign = (["hidden", "activation", "dropout"] as const)
-    .find((name) => isGiven(name) && !own.includes(name));
-  if (foreign !== undefined) {
-    throw new OptionError(`--${foreign}: expected none with --model ${options.model}, got one`);
-  }
+  const { model, optimizer } = options;
+  rejectForeign(["hidden", "activation", "dropout"], MODELS[model].options, `--model ${model}`);
+  rejectForeign(
+    ["momentum", "nesterov"],
+    OPTIMIZERS[optimizer].options,
+    `--optimizer ${optimizer}`,
+  );
   if (options.nesterov && options.momentum === 0) {
     throw new OptionError("--nesterov: expected a --momentum above 0, got 0");
+  }
+
+  /** Of some options, only a choice's own may be given. */
+  function rejectForeign(names: readonly Name[], own: readonly string[], choice: string): void {
+    const foreign = names.find((name) => isGiven(name) && !own.includes(name));
+    if (foreign === undefined) return;
+    throw new OptionError(`--${foreign}: expected none with ${choice}, got one`);
   }
 }
 
@@ -158,6 +184,11 @@ ${lines.join("\n")}
 The networks and their hidden layers:
 ${Object.entries(MODELS).map(([name, { about }]) => `  ${name.padEnd(24)}${about}`).join("\n")}
 
+The optimizers and their learning rates, where none is given:
+${Object.entries(OPTIMIZERS).map(optimizerLine).join("\n")}
+sgd takes 0.01 with colour images. rmsprop takes a --momentum too, which is 0 if none is given.
+--weight-decay is 0.01 with adamw, if none is given.
+
 The activations: ${ACTIVATION_NAMES.join(", ")}.
 
 The learning rate stays as it is (constant), falls to 0 (cosine), to a hundredth (exponential), to
@@ -172,6 +203,10 @@ Without --data, MNIST comes from the cache folder, where the first run puts it (
 neither be found nor downloaded, the network is trained on drawn digits instead.
 
 Ctrl-C stops after the step in hand and saves; a second Ctrl-C quits at once.`;
+}
+
+function optimizerLine([name, { about, learningRate }]: [string, OptimizerChoice]): string {
+  return `  ${name.padEnd(10)}${`${learningRate}`.padEnd(14)}${about}`;
 }
 
 function rejectUnknown(unknown: readonly string[]): void {

@@ -48,6 +48,7 @@ export function describeTraining(options: Training, stepsPerEpoch: number): stri
   const warmUp = options["warm-up"];
   const clipNorm = options["clip-norm"];
   const how = [
+    ...(options.optimizer === "sgd" ? [] : [options.optimizer]),
     `learning rate ${options["learning-rate"]}`,
     ...(options.schedule === "constant" ? [] : [`${options.schedule} schedule`]),
     ...(warmUp === 0 ? [] : [`warm-up of ${warmUp} steps`]),
