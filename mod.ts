@@ -204,12 +204,19 @@ export type {
   NetworkOptions,
 } from "./src/models/network_options.ts";
 export * from "./src/models/perceptron.ts";
+export { learningRateSearch } from "./src/models/learning_rate_search.ts";
 export { Sequential, type SequentialOptions } from "./src/models/sequential.ts";
 export { summarize } from "./src/models/summary.ts";
 export * from "./src/models/vgg.ts";
 export type { EvaluateOptions, Evaluation } from "./src/training/evaluate.ts";
 export type { FitOptions } from "./src/training/fit.ts";
 export type { EpochRecord, History, Progress } from "./src/training/history.ts";
+export type {
+  LearningRateCurve,
+  LearningRateMethod,
+  LearningRatePoint,
+  LearningRateSearchOptions,
+} from "./src/training/learning_rate_search.ts";
 export type { LayerBuffer, Parameter } from "./src/training/parameters.ts";
 export type { Inputs, InputSource, PredictOptions } from "./src/training/predict.ts";
 export type { CompileOptions, MetricName } from "./src/training/trainer.ts";
@@ -250,6 +257,14 @@ export {
 } from "./src/data/safetensors.ts";
 
 export { ConfusionMatrix, formatConfusionMatrix } from "./src/report/confusion_matrix.ts";
+export { learningRateChart } from "./src/report/learning_rate_chart.ts";
+export {
+  type ChartAxis,
+  type ChartMark,
+  type ChartSeries,
+  type LineChart,
+  lineChart,
+} from "./src/report/line_chart.ts";
 export {
   formatDuration,
   formatLoss,

@@ -13,6 +13,7 @@ import {
   StrataError,
 } from "../mod.ts";
 import { checkNumber } from "../src/options.ts";
+import { findRate } from "./find_rate.ts";
 import { type Display, formatEpoch, openDisplay } from "./train_display.ts";
 import { createModel, defaultLearningRate, scheduleOf } from "./train_models.ts";
 import { type OptimizerChoice, OPTIMIZERS } from "./train_optimizers.ts";
@@ -94,6 +95,12 @@ async function run(given: TrainOptions, display: Display): Promise<boolean> {
   let firstStepAt = NaN;
   compile(model, options, steps * options.epochs, () => firstStepAt ||= performance.now());
   display.line(`\n${model.summary()}\n`);
+  if (options["find-rate"]) {
+    const { signal } = stop;
+    const batchSize = options["batch-size"];
+    await findRate(model, data.train, { batchSize, folder, signal, display });
+    return true;
+  }
   display.line(`${describeTraining(options, steps)}\n`);
 
   display.status("Copying the data to the GPU and compiling the kernels …");

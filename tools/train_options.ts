@@ -7,6 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { ACTIVATION_NAMES, OptionError } from "../mod.ts";
 import { checkNumber, checkOneOf } from "../src/options.ts";
+import { TRIAL_STEPS } from "./find_rate.ts";
 import { MODELS, SCHEDULES, SHIFT } from "./train_models.ts";
 import { type OptimizerChoice, OPTIMIZERS } from "./train_optimizers.ts";
 
@@ -51,6 +52,7 @@ const OPTIONS = {
     { min: 0, exclusiveMin: true },
     "Size of the steps; default below",
   ),
+  "find-rate": flag("Try learning rates and draw their losses, instead of training"),
   schedule: choice(
     Object.keys(SCHEDULES) as (keyof typeof SCHEDULES)[],
     "constant",
@@ -92,6 +94,7 @@ const GROUPS: readonly (readonly [heading: string, names: readonly Name[]])[] = 
     "batch-size",
     "optimizer",
     "learning-rate",
+    "find-rate",
     "schedule",
     "warm-up",
     "momentum",
@@ -152,6 +155,10 @@ function checkTogether(options: TrainOptions, isGiven: (name: Name) => boolean):
     OPTIMIZERS[optimizer].options,
     `--optimizer ${optimizer}`,
   );
+  const unused = (["learning-rate", "schedule", "warm-up", "epochs"] as const).find(isGiven);
+  if (options["find-rate"] && unused !== undefined) {
+    throw new OptionError(`--${unused}: expected none with --find-rate, got one`);
+  }
   if (options.nesterov && options.momentum === 0) {
     throw new OptionError("--nesterov: expected a --momentum above 0, got 0");
   }
@@ -193,6 +200,9 @@ The activations: ${ACTIVATION_NAMES.join(", ")}.
 
 The learning rate stays as it is (constant), falls to 0 (cosine), to a hundredth (exponential), to
 a tenth (inverse-time) by the end, or to a tenth after each third of the training (step).
+
+--find-rate trains ${TRIAL_STEPS} steps at each of many rates, and once at a rate that rises, says which rate was
+best, and leaves pictures of the losses in the folder for the results.
 
 --data takes the four files of MNIST, or of another data set in that format, or the files of
 CIFAR-10: data_batch_1.bin … data_batch_5.bin, one at least, and test_batch.bin. Colour images are

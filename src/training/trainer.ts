@@ -14,6 +14,7 @@ import { sumOfSquares } from "../ops/reductions.ts";
 import { clipScale } from "../ops/updates.ts";
 import { matches, recordSums } from "../ops/statistics.ts";
 import { type Optimizer, rateAt } from "../optimizers/optimizer.ts";
+import type { Schedule } from "../optimizers/schedules.ts";
 import type { BatchTensors, Feed } from "./feed.ts";
 import type { Network } from "./network.ts";
 import { StatisticsTable } from "./statistics.ts";
@@ -46,6 +47,8 @@ export class Trainer {
   readonly loss: LossName | LossFunction;
   readonly metrics: readonly MetricName[];
   readonly optimizer: Optimizer;
+  /** That of the optimiser, unless a search tries another. */
+  learningRate: number | Schedule;
   /** Sums of training steps. */
   readonly statistics: StatisticsTable;
   /** The number of the next training step. */
@@ -64,6 +67,7 @@ export class Trainer {
     this.loss = loss;
     this.metrics = metrics;
     this.optimizer = optimizer;
+    this.learningRate = optimizer.learningRate;
     this.#numbers = Object.fromEntries(
       Object.keys(optimizer.stepNumbers(0, 0)).map((name) => [name, new Scalar(0)]),
     );
@@ -136,7 +140,7 @@ export class Trainer {
   /** Sets the learning rate, and what the optimiser makes of it, of the step that is submitted next. */
   beginUpdate(): void {
     const { optimizer, step: { value: step } } = this;
-    const numbers = optimizer.stepNumbers(rateAt(optimizer.learningRate, step), step);
+    const numbers = optimizer.stepNumbers(rateAt(this.learningRate, step), step);
     for (const [name, scalar] of Object.entries(this.#numbers)) scalar.value = numbers[name]!;
   }
 
