@@ -12,7 +12,7 @@ import {
   Dataset,
   Dense,
   Dropout,
-  Gpu,
+  type Gpu,
   learningRateChart,
   learningRateSearch,
   type LearningRateSearchOptions,

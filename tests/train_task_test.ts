@@ -122,6 +122,8 @@ Deno.test("train: every option is checked", async (t) => {
     ["--momentum 0.5 --optimizer adam", "--momentum: expected none with --optimizer adam, got one"],
     ["--optimizer rmsprop --nesterov", "--nesterov: expected none with --optimizer rmsprop"],
     ["--optimizer Adam", '--optimizer: expected one of "sgd", "adam", "adamw", "rmsprop"'],
+    ["--find-rate --epochs 3", "--epochs: expected none with --find-rate, got one"],
+    ["--learning-rate 1 --find-rate", "--learning-rate: expected none with --find-rate, got one"],
     ["--nesterov=maybe", '--nesterov: expected no value, got "maybe"'],
     ["--weight-decay -1", "--weight-decay: expected a number of at least 0, got -1"],
     ["--schedule cosinus", '--schedule: expected one of "constant", "cosine"'],
@@ -278,6 +280,27 @@ Deno.test("createModel says that a network does not fit the images", async () =>
     gpu,
   );
   assertEquals(shifted.layers[0]!.kind, "RandomShift", "digits are not mirrored");
+});
+
+Deno.test("train --find-rate prints the losses, draws them, and trains nothing", async () => {
+  await withFolder(async (folder) => {
+    await writeDigits(`${folder}/digits`, 1000, 100);
+    const args = ["--find-rate", "--optimizer=adam", "--model=logistic", "--batch-size=50"];
+    const { code, stdout, stderr } = await train(
+      [...args, "--data", `${folder}/digits`, "--out", `${folder}/new/out`],
+    );
+    assertEquals([code, stderr], [0, ""]);
+    assertEquals([...stdout.matchAll(/^ *(0\.\d+|\d+(\.\d)?) {2,}\d\.?\d*/gm)].length, 13, stdout);
+    assertEquals([...stdout.matchAll(/← lowest$/gm)].length, 1, stdout);
+    assertMatch(stdout, /^Trials {4}--learning-rate \d\.?\d*:$/m);
+    assertMatch(stdout, /^Range {5}--learning-rate \d\.?\d*:$/m);
+    const files = [...Deno.readDirSync(`${folder}/new/out`)].map(({ name }) => name).sort();
+    assertEquals(files, ["learning-rate-range.svg", "learning-rate-trials.svg"]);
+    for (const file of files) {
+      const svg = await Deno.readTextFile(`${folder}/new/out/${file}`);
+      assertMatch(svg, /^<svg [^]*recommended: \d[^]*<\/svg>\n$/);
+    }
+  });
 });
 
 Deno.test("train --data trains, tells and saves; the same seed gives the same bits", async () => {

@@ -63,10 +63,10 @@ const OPTIONS = {
     "M",
     "0.9",
     { min: 0, max: 0.9999 },
-    "Share of the last step that is kept, by sgd",
+    "Share of the last step that is kept, by sgd and rmsprop",
   ),
   nesterov: flag("Momentum with Nesterov's look-ahead"),
-  "weight-decay": number("W", "0", { min: 0 }, "Pull of all parameters towards 0, by sgd"),
+  "weight-decay": number("W", "0", { min: 0 }, "Pull of all parameters towards 0"),
   "clip-norm": number(
     "NORM",
     undefined,
@@ -193,16 +193,16 @@ ${Object.entries(MODELS).map(([name, { about }]) => `  ${name.padEnd(24)}${about
 
 The optimizers and their learning rates, where none is given:
 ${Object.entries(OPTIMIZERS).map(optimizerLine).join("\n")}
-sgd takes 0.01 with colour images. rmsprop takes a --momentum too, which is 0 if none is given.
---weight-decay is 0.01 with adamw, if none is given.
+sgd takes 0.01 with colour images. Where none is given, --momentum is 0 with rmsprop, and
+--weight-decay 0.01 with adamw.
 
 The activations: ${ACTIVATION_NAMES.join(", ")}.
 
 The learning rate stays as it is (constant), falls to 0 (cosine), to a hundredth (exponential), to
 a tenth (inverse-time) by the end, or to a tenth after each third of the training (step).
 
---find-rate trains ${TRIAL_STEPS} steps at each of many rates, and once at a rate that rises, says which rate was
-best, and leaves pictures of the losses in the folder for the results.
+--find-rate trains ${TRIAL_STEPS} steps at each of many rates, and once at a rate that rises; it recommends
+rates and leaves pictures of the losses in the folder for the results.
 
 --data takes the four files of MNIST, or of another data set in that format, or the files of
 CIFAR-10: data_batch_1.bin … data_batch_5.bin, one at least, and test_batch.bin. Colour images are
