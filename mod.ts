@@ -178,7 +178,20 @@ export { ParameterlessLayer } from "./src/layers/parameterless_layer.ts";
 export * from "./src/layers/pooling.ts";
 export { Residual, type ResidualOptions } from "./src/layers/residual.ts";
 export type { LossFunction, LossName } from "./src/losses/losses.ts";
-export type { Optimizer, UpdateTensors } from "./src/optimizers/optimizer.ts";
+export { Adagrad, type AdagradOptions } from "./src/optimizers/adagrad.ts";
+export {
+  Adam,
+  type AdamFamily,
+  type AdamNumbers,
+  type AdamOptions,
+  AdamW,
+  type AdamWOptions,
+  Nadam,
+  type NadamNumbers,
+  type NadamOptions,
+} from "./src/optimizers/adam.ts";
+export type { Optimizer, OptimizerOptions, UpdateTensors } from "./src/optimizers/optimizer.ts";
+export { RmsProp, type RmsPropOptions } from "./src/optimizers/rms_prop.ts";
 export * from "./src/optimizers/schedules.ts";
 export { Sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 
@@ -197,12 +210,19 @@ export type {
   NetworkOptions,
 } from "./src/models/network_options.ts";
 export * from "./src/models/perceptron.ts";
+export { learningRateSearch } from "./src/models/learning_rate_search.ts";
 export { Sequential, type SequentialOptions } from "./src/models/sequential.ts";
 export { summarize } from "./src/models/summary.ts";
 export * from "./src/models/vgg.ts";
 export type { EvaluateOptions, Evaluation } from "./src/training/evaluate.ts";
 export type { FitOptions } from "./src/training/fit.ts";
 export type { EpochRecord, History, Progress } from "./src/training/history.ts";
+export type {
+  LearningRateCurve,
+  LearningRateMethod,
+  LearningRatePoint,
+  LearningRateSearchOptions,
+} from "./src/training/learning_rate_search.ts";
 export type { LayerBuffer, Parameter } from "./src/training/parameters.ts";
 export type { Inputs, InputSource, PredictOptions } from "./src/training/predict.ts";
 export type { CompileOptions, MetricName } from "./src/training/trainer.ts";
@@ -264,6 +284,14 @@ export { fitTable, type TableOptions } from "./src/data/table_fit.ts";
 export type { TableJson } from "./src/data/table_json.ts";
 
 export { ConfusionMatrix, formatConfusionMatrix } from "./src/report/confusion_matrix.ts";
+export { learningRateChart } from "./src/report/learning_rate_chart.ts";
+export {
+  type ChartAxis,
+  type ChartMark,
+  type ChartSeries,
+  type LineChart,
+  lineChart,
+} from "./src/report/line_chart.ts";
 export {
   formatDuration,
   formatLoss,

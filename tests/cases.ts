@@ -25,6 +25,7 @@ import { NORMALIZATION_ROWS } from "./cases_normalization.ts";
 import { RANDOM_ROWS } from "./cases_random.ts";
 import { REDUCTION_ROWS } from "./cases_reductions.ts";
 import { SOFTMAX_ROWS } from "./cases_softmax.ts";
+import { ADAPTIVE_UPDATE_ROWS } from "./cases_adaptive_updates.ts";
 import { UPDATE_ROWS } from "./cases_updates.ts";
 import { WINOGRAD_ROWS } from "./cases_winograd.ts";
 
@@ -36,6 +37,7 @@ export const ROWS: readonly Row[] = [
   ...LOSS_ROWS,
   ...RANDOM_ROWS,
   ...UPDATE_ROWS,
+  ...ADAPTIVE_UPDATE_ROWS,
   ...MATMUL_ROWS,
   ...BATCHED_MATMUL_ROWS,
   ...DENSE_ROWS,

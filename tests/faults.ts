@@ -8,6 +8,7 @@ import { type Fault, fault } from "./fault.ts";
 import { CONVOLUTION_FAULTS } from "./faults_convolution.ts";
 import { LAYER_FAULTS } from "./faults_layers.ts";
 import { NORMALIZATION_FAULTS } from "./faults_normalization.ts";
+import { UPDATE_FAULTS } from "./faults_updates.ts";
 
 const ELEMENTWISE: readonly Fault[] = [
   fault("add", "wrong sign", "a[i] + other", "a[i] - other"),
@@ -186,4 +187,5 @@ export const FAULTS: readonly Fault[] = [
   ...CONVOLUTION_FAULTS,
   ...NORMALIZATION_FAULTS,
   ...LAYER_FAULTS,
+  ...UPDATE_FAULTS,
 ];

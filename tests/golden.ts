@@ -7,11 +7,11 @@
  */
 
 import fixture from "./fixtures/golden_mlp.json" with { type: "json" };
+import optimizers from "./fixtures/golden_optimizers.json" with { type: "json" };
 import { uniform } from "./golden_hash.ts";
 
-/** The configuration of a run, and what PyTorch computed. Losses are means over the batch. */
-export interface GoldenRun {
-  readonly name: string;
+/** The network of a run and what it is trained on. */
+export interface GoldenNetwork {
   readonly seed: number;
   /** Units of the input, of each hidden layer and of the output. */
   readonly sizes: readonly number[];
@@ -19,6 +19,11 @@ export interface GoldenRun {
   readonly activation: "relu" | "leakyRelu" | "tanh" | "sigmoid" | "gelu";
   readonly loss: "softmaxCrossEntropy" | "sigmoidCrossEntropy" | "meanSquaredError";
   readonly batchSize: number;
+}
+
+/** The configuration of a run, and what PyTorch computed. Losses are means over the batch. */
+export interface GoldenRun extends GoldenNetwork {
+  readonly name: string;
   /** Stochastic gradient descent; the weight decay acts on biases too. */
   readonly optimizer: {
     readonly learningRate: number;
@@ -34,6 +39,18 @@ export interface GoldenRun {
   readonly gradients: readonly GoldenGradient[];
   /** With `clipNorm`: the norm before clipping at every step. */
   readonly gradientNorms?: readonly number[];
+  /** The norm of every parameter after the last step, by name. */
+  readonly finalNorms: Readonly<Record<string, number>>;
+}
+
+/** A run with another optimiser. */
+export interface GoldenOptimizerRun extends GoldenNetwork {
+  readonly name: string;
+  readonly optimizer: "adam" | "adamw" | "nadam" | "rmsprop" | "adagrad";
+  /** Those that are not left at their defaults. */
+  readonly options: { readonly learningRate: number };
+  /** The loss of every step, before its update. */
+  readonly losses: readonly number[];
   /** The norm of every parameter after the last step, by name. */
   readonly finalNorms: Readonly<Record<string, number>>;
 }
@@ -58,8 +75,13 @@ export interface GoldenParameter {
 /** All runs. */
 export const goldenRuns: readonly GoldenRun[] = fixture.runs.map((run) => run as GoldenRun);
 
+/** All runs with other optimisers than gradient descent; tools/golden_optimizers.py makes their numbers. */
+export const goldenOptimizerRuns: readonly GoldenOptimizerRun[] = optimizers.runs.map((run) =>
+  run as GoldenOptimizerRun
+);
+
 /** The initial parameters of a run: weights on ±1/√inputs, biases on ±0.1, rounded to float32. */
-export function goldenParameters(run: GoldenRun): GoldenParameter[] {
+export function goldenParameters(run: GoldenNetwork): GoldenParameter[] {
   return run.sizes.slice(1).flatMap((outputs, layer) => {
     const inputs = run.sizes[layer]!;
     const seed = run.seed * 1000 + 2 * layer;
@@ -83,7 +105,7 @@ export function goldenParameters(run: GoldenRun): GoldenParameter[] {
  * targets [batchSize, outputs], 0 or 1 for sigmoidCrossEntropy and −1 … 1 for meanSquaredError.
  */
 export function goldenBatch(
-  run: GoldenRun,
+  run: GoldenNetwork,
   step: number,
 ): { x: Float32Array; y: Uint32Array | Float32Array } {
   const { batchSize, loss } = run;

@@ -5,29 +5,55 @@
  * @module
  */
 
-import { Dense, type Gpu, Sequential, Sgd } from "../mod.ts";
+import {
+  Adagrad,
+  Adam,
+  AdamW,
+  Dense,
+  type Gpu,
+  Nadam,
+  type Optimizer,
+  RmsProp,
+  Sequential,
+  Sgd,
+} from "../mod.ts";
 import type { Batch } from "../mod.ts";
 import { openGpu } from "./gpu.ts";
 import { assertClose, checkGradients, checkNorms, setParameters } from "./golden_check.ts";
-import { goldenBatch, goldenParameters, type GoldenRun, goldenRuns } from "./golden.ts";
+import {
+  goldenBatch,
+  type GoldenNetwork,
+  goldenOptimizerRuns,
+  goldenParameters,
+  type GoldenRun,
+  goldenRuns,
+} from "./golden.ts";
 
-function buildModel(gpu: Gpu, run: GoldenRun): Sequential {
+function buildModel(gpu: Gpu, run: GoldenNetwork, optimizer: Optimizer): Sequential {
   const units = run.sizes.slice(1);
   const layers = units.map((count, i) =>
     new Dense({ units: count, activation: i < units.length - 1 ? run.activation : "linear" })
   );
   const model = new Sequential(layers, { gpu, inputShape: [run.sizes[0]!] });
-  const { clipNorm } = run;
-  const optimizer = new Sgd({ ...run.optimizer, ...(clipNorm === undefined ? {} : { clipNorm }) });
   model.compile({ loss: run.loss, optimizer });
   setParameters(model, goldenParameters(run));
   return model;
 }
 
+function sgdOf({ optimizer, clipNorm }: GoldenRun): Sgd {
+  return new Sgd({ ...optimizer, ...(clipNorm === undefined ? {} : { clipNorm }) });
+}
+
+function* batches(run: GoldenNetwork, steps: number): Generator<Batch> {
+  for (let step = 0; step < steps; step++) {
+    yield { ...goldenBatch(run, step), length: run.batchSize };
+  }
+}
+
 for (const run of goldenRuns) {
   Deno.test(`golden run, three steps by hand: ${run.name}`, async () => {
     const gpu = await openGpu();
-    using model = buildModel(gpu, run);
+    using model = buildModel(gpu, run, sgdOf(run));
     for (let step = 0; step < run.losses.length; step++) {
       const batch = goldenBatch(run, step);
       using x = gpu.tensor(batch.x, [run.batchSize, run.sizes[0]!]);
@@ -45,13 +71,22 @@ for (const run of goldenRuns) {
 
   Deno.test(`golden run, fit on a stream: ${run.name}`, async () => {
     const gpu = await openGpu();
-    using model = buildModel(gpu, run);
-    function* batches(): Generator<Batch> {
-      for (let step = 0; step < run.losses.length; step++) {
-        yield { ...goldenBatch(run, step), length: run.batchSize };
-      }
-    }
-    const { stepLosses } = await model.fit(batches());
+    using model = buildModel(gpu, run, sgdOf(run));
+    const { stepLosses } = await model.fit(batches(run, run.losses.length));
+    run.losses.forEach((expected, step) => {
+      assertClose(stepLosses[step]!, expected, Math.abs(expected), `loss of step ${step}`);
+    });
+    await checkNorms(model, run.finalNorms);
+  });
+}
+
+const OPTIMIZERS = { adam: Adam, adamw: AdamW, nadam: Nadam, rmsprop: RmsProp, adagrad: Adagrad };
+
+for (const run of goldenOptimizerRuns) {
+  Deno.test(`golden run, optimisers: ${run.name}`, async () => {
+    const gpu = await openGpu();
+    using model = buildModel(gpu, run, new OPTIMIZERS[run.optimizer](run.options));
+    const { stepLosses } = await model.fit(batches(run, run.losses.length));
     run.losses.forEach((expected, step) => {
       assertClose(stepLosses[step]!, expected, Math.abs(expected), `loss of step ${step}`);
     });

@@ -15,11 +15,24 @@ import {
   softmaxCrossEntropy,
 } from "../src/reference/losses.ts";
 import { type NdArray, ndArray, zeros } from "../src/reference/nd_array.ts";
-import { clipByNorm, sgdStep } from "../src/reference/optimizers.ts";
-import { goldenBatch, goldenParameters, type GoldenRun, goldenRuns } from "./golden.ts";
+import {
+  adagradStep,
+  adamStep,
+  clipByNorm,
+  rmsPropStep,
+  sgdStep,
+} from "../src/reference/optimizers.ts";
+import {
+  goldenBatch,
+  type GoldenNetwork,
+  type GoldenOptimizerRun,
+  goldenOptimizerRuns,
+  goldenParameters,
+  goldenRuns,
+} from "./golden.ts";
 
 /** Forward and backward of a run's network: the loss, and the gradients in the order of the parameters. */
-function lossAndGradients(run: GoldenRun, parameters: readonly NdArray[], step: number) {
+function lossAndGradients(run: GoldenNetwork, parameters: readonly NdArray[], step: number) {
   const layers = parameters.length / 2;
   const batch = goldenBatch(run, step);
   const inputs: NdArray[] = [];
@@ -43,7 +56,7 @@ function lossAndGradients(run: GoldenRun, parameters: readonly NdArray[], step: 
   return { loss, gradients };
 }
 
-function lossOf(run: GoldenRun, outputs: NdArray, y: Uint32Array | Float32Array): LossResult {
+function lossOf(run: GoldenNetwork, outputs: NdArray, y: Uint32Array | Float32Array): LossResult {
   if (run.loss === "softmaxCrossEntropy") return softmaxCrossEntropy(outputs, y);
   const loss = run.loss === "sigmoidCrossEntropy" ? sigmoidCrossEntropy : meanSquaredError;
   return loss(outputs, ndArray(outputs.shape, y));
@@ -103,6 +116,43 @@ for (const run of goldenRuns) {
 
     initial.forEach(({ name }, i) => {
       assertNear(norm(parameters[i]!), run.finalNorms[name]!, 1e-10, `final norm of ${name}`);
+    });
+  });
+}
+
+/** A parameter with whatever any optimiser remembers for it. */
+type State = { readonly [Name in "p" | "m" | "v" | "a" | "b" | "s"]: NdArray };
+
+/** The reference's step of a run's optimiser; options that the run leaves out have PyTorch's defaults. */
+function optimizerStep(run: GoldenOptimizerRun, state: State, g: NdArray, step: number): State {
+  const options = { epsilon: 1e-8, weightDecay: 0, ...run.options };
+  if (run.optimizer === "adagrad") {
+    const defaults = { initialAccumulator: 0, ...options, epsilon: 1e-10 };
+    return { ...state, ...adagradStep(state, g, defaults) };
+  }
+  if (run.optimizer === "rmsprop") {
+    const defaults = { alpha: 0.99, momentum: 0, centered: false, ...options };
+    return { ...state, ...rmsPropStep(state, g, defaults) };
+  }
+  const defaults = { beta1: 0.9, beta2: 0.999, momentumDecay: 0.004, ...options };
+  return { ...state, ...adamStep(run.optimizer, state, g, { ...defaults, step: step + 1 }) };
+}
+
+for (const run of goldenOptimizerRuns) {
+  Deno.test(`reference agrees with PyTorch, optimisers: ${run.name}`, () => {
+    const initial = goldenParameters(run);
+    let states = initial.map(({ shape, values }): State => {
+      const [m, v, a, b, s] = Array.from({ length: 5 }, () => zeros(shape));
+      return { p: ndArray(shape, values), m: m!, v: v!, a: a!, b: b!, s: s! };
+    });
+    assertEquals(run.losses.length, 10);
+    run.losses.forEach((expected, step) => {
+      const { loss, gradients } = lossAndGradients(run, states.map(({ p }) => p), step);
+      assertNear(loss, expected, 1e-10, `loss of step ${step}`);
+      states = states.map((state, i) => optimizerStep(run, state, gradients[i]!, step));
+    });
+    initial.forEach(({ name }, i) => {
+      assertNear(norm(states[i]!.p), run.finalNorms[name]!, 1e-10, `final norm of ${name}`);
     });
   });
 }

@@ -11,6 +11,7 @@ import { OptionError } from "../src/errors.ts";
 import { Sequential } from "../src/models/sequential.ts";
 import { TerminalDisplay } from "../tools/train_display.ts";
 import { createModel } from "../tools/train_models.ts";
+import { OPTIMIZERS } from "../tools/train_optimizers.ts";
 import { helpText, parseOptions } from "../tools/train_options.ts";
 import { openGpu } from "./gpu.ts";
 import { writeColours, writeDigits } from "./image_data.ts";
@@ -71,6 +72,11 @@ Deno.test("train: every option is checked", async (t) => {
     ["--learning-rate -0.1", "--learning-rate: expected a number above 0, got -0.1"],
     ["--momentum 1", "--momentum: expected a number of at least 0 and at most 0.9999, got 1"],
     ["--nesterov --momentum 0", "--nesterov: expected a --momentum above 0, got 0"],
+    ["--momentum 0.5 --optimizer adam", "--momentum: expected none with --optimizer adam, got one"],
+    ["--optimizer rmsprop --nesterov", "--nesterov: expected none with --optimizer rmsprop"],
+    ["--optimizer Adam", '--optimizer: expected one of "sgd", "adam", "adamw", "rmsprop"'],
+    ["--find-rate --epochs 3", "--epochs: expected none with --find-rate, got one"],
+    ["--learning-rate 1 --find-rate", "--learning-rate: expected none with --find-rate, got one"],
     ["--nesterov=maybe", '--nesterov: expected no value, got "maybe"'],
     ["--weight-decay -1", "--weight-decay: expected a number of at least 0, got -1"],
     ["--schedule cosinus", '--schedule: expected one of "constant", "cosine"'],
@@ -96,6 +102,38 @@ Deno.test("train reads its options", () => {
   assertEquals([options["clip-norm"], options["weight-decay"]], [1e-3, 0]);
   assertEquals([options.data, options.out, options["train-size"]], ["a b", undefined, undefined]);
   assertEquals(parseOptions(["-h", "--xyzzy"]).help, true);
+});
+
+Deno.test("train: what is not given depends on the optimizer", () => {
+  const defaults = (args: string) => {
+    const options = parseOptions(args.split(" "));
+    return [options.momentum, options["weight-decay"]];
+  };
+  assertEquals(defaults("--optimizer sgd"), [0.9, 0]);
+  assertEquals(defaults("--optimizer sgd --momentum 0"), [0, 0]);
+  assertEquals(defaults("--optimizer rmsprop"), [0, 0]);
+  assertEquals(defaults("--optimizer rmsprop --momentum 0.5"), [0.5, 0]);
+  assertEquals(defaults("--optimizer adamw"), [0, 0.01]);
+  assertEquals(defaults("--optimizer adamw --weight-decay 0"), [0, 0]);
+});
+
+Deno.test("train --optimizer: each learns, at its own learning rate", async (t) => {
+  await withFolder(async (folder) => {
+    await writeDigits(`${folder}/digits`, 2000, 500);
+    for (const [name, { learningRate }] of Object.entries(OPTIMIZERS)) {
+      await t.step(name, async () => {
+        const out = `${folder}/${name}`;
+        const args = ["--optimizer", name, "--data", `${folder}/digits`, "--batch-size=50"];
+        const { code, stdout, stderr } = await train([...args, "--epochs=3", "--out", out]);
+        assertEquals([code, stderr], [0, ""]);
+        const label = name === "sgd" ? "" : `${name}, `;
+        assert(stdout.includes(`          ${label}learning rate ${learningRate},`), stdout);
+        const { epochs, options } = JSON.parse(await Deno.readTextFile(`${out}/history.json`));
+        assertEquals([options.optimizer, options["learning-rate"]], [name, learningRate]);
+        assert(epochs[2].valAccuracy > 0.7, `${epochs[2].valAccuracy} of the test images`);
+      });
+    }
+  });
 });
 
 Deno.test("train --data refuses a folder that is none, or has not all files", async () => {
@@ -198,6 +236,27 @@ Deno.test("createModel says that a network does not fit the images", async () =>
     gpu,
   );
   assertEquals(shifted.layers[0]!.kind, "RandomShift", "digits are not mirrored");
+});
+
+Deno.test("train --find-rate prints the losses, draws them, and trains nothing", async () => {
+  await withFolder(async (folder) => {
+    await writeDigits(`${folder}/digits`, 1000, 100);
+    const args = ["--find-rate", "--optimizer=adam", "--model=logistic", "--batch-size=50"];
+    const { code, stdout, stderr } = await train(
+      [...args, "--data", `${folder}/digits`, "--out", `${folder}/new/out`],
+    );
+    assertEquals([code, stderr], [0, ""]);
+    assertEquals([...stdout.matchAll(/^ *(0\.\d+|\d+(\.\d)?) {2,}\d\.?\d*/gm)].length, 13, stdout);
+    assertEquals([...stdout.matchAll(/← lowest$/gm)].length, 1, stdout);
+    assertMatch(stdout, /^Trials {4}--learning-rate \d\.?\d*:$/m);
+    assertMatch(stdout, /^Range {5}--learning-rate \d\.?\d*:$/m);
+    const files = [...Deno.readDirSync(`${folder}/new/out`)].map(({ name }) => name).sort();
+    assertEquals(files, ["learning-rate-range.svg", "learning-rate-trials.svg"]);
+    for (const file of files) {
+      const svg = await Deno.readTextFile(`${folder}/new/out/${file}`);
+      assertMatch(svg, /^<svg [^]*recommended: \d[^]*<\/svg>\n$/);
+    }
+  });
 });
 
 Deno.test("train --data trains, tells and saves; the same seed gives the same bits", async () => {

@@ -10,12 +10,13 @@ import {
   OptionError,
   type Schedule,
   type Sequential,
-  Sgd,
   StrataError,
 } from "../mod.ts";
 import { checkNumber } from "../src/options.ts";
+import { findRate } from "./find_rate.ts";
 import { type Display, formatEpoch, openDisplay } from "./train_display.ts";
 import { createModel, defaultLearningRate, scheduleOf } from "./train_models.ts";
+import { type OptimizerChoice, OPTIMIZERS } from "./train_optimizers.ts";
 import { helpText, parseOptions, type TrainOptions } from "./train_options.ts";
 import {
   checkFolder,
@@ -82,7 +83,8 @@ async function run(given: TrainOptions, display: Display): Promise<boolean> {
     labelled("Adapter", [software ? `${adapter}, software: the CPU computes` : adapter]),
   );
   const data = await loadTrainingData(given, display, stop.signal);
-  const learningRate = given["learning-rate"] ?? defaultLearningRate(data.train);
+  const learningRate = given["learning-rate"] ??
+    defaultLearningRate(data.train, given.optimizer);
   const options: Training = { ...given, "learning-rate": learningRate };
   display.line(describeData(data));
   const folder = options.out ?? defaultFolder(options, startedAt);
@@ -93,6 +95,12 @@ async function run(given: TrainOptions, display: Display): Promise<boolean> {
   let firstStepAt = NaN;
   compile(model, options, steps * options.epochs, () => firstStepAt ||= performance.now());
   display.line(`\n${model.summary()}\n`);
+  if (options["find-rate"]) {
+    const { signal } = stop;
+    const batchSize = options["batch-size"];
+    await findRate(model, data.train, { batchSize, folder, signal, display });
+    return true;
+  }
   display.line(`${describeTraining(options, steps, data.unit)}\n`);
 
   display.status("Copying the data to the GPU and compiling the kernels …");
@@ -144,7 +152,8 @@ function compile(
     return rate(step);
   };
   const clipNorm = options["clip-norm"];
-  const optimizer = new Sgd({
+  const { create }: OptimizerChoice = OPTIMIZERS[options.optimizer];
+  const optimizer = create({
     learningRate,
     momentum,
     nesterov,

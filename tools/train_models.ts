@@ -31,6 +31,7 @@ import {
 } from "../mod.ts";
 import { formatShape } from "../src/shape.ts";
 import type { Examples } from "./table_stream.ts";
+import { type OptimizerName, OPTIMIZERS } from "./train_optimizers.ts";
 
 /** The options that shape a network. */
 export interface ModelOptions {
@@ -80,9 +81,12 @@ export interface CreateOptions extends ModelOptions {
   readonly seed: number;
 }
 
-/** The learning rate, if none is given. Normalised, colour images have larger values and three times as many. */
-export function defaultLearningRate(train: Examples): number {
-  return isColour(train) ? 0.01 : 0.1;
+/**
+ * The learning rate, if none is given. Normalised, colour images have larger values and three times as many; the other optimisers
+ * divide by the size of the gradient and do not mind.
+ */
+export function defaultLearningRate(train: Examples, optimizer: OptimizerName): number {
+  return optimizer === "sgd" && isColour(train) ? 0.01 : OPTIMIZERS[optimizer].learningRate;
 }
 
 /** The most pixels that augmentation shifts an image by: an eighth of a colour image; digits have less room. */

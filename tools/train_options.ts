@@ -8,7 +8,9 @@ import { parseArgs } from "@std/cli/parse-args";
 import { ACTIVATION_NAMES, OptionError } from "../mod.ts";
 import { checkNumber, checkOneOf } from "../src/options.ts";
 import { TEST_FRACTION } from "./table_data.ts";
+import { TRIAL_STEPS } from "./find_rate.ts";
 import { MODELS, SCHEDULES, SHIFT } from "./train_models.ts";
+import { type OptimizerChoice, OPTIMIZERS } from "./train_optimizers.ts";
 
 /** An option: how its text becomes a value, and what the help says. */
 interface Option<T> {
@@ -51,19 +53,30 @@ const OPTIONS = {
   stream: flag("Read the file anew in each epoch; above 256 MiB it always is"),
   epochs: whole("N", "5", 1, "Passes over the training data"),
   "batch-size": whole("N", "128", 1, "Examples of a training step"),
+  optimizer: choice(
+    Object.keys(OPTIMIZERS) as (keyof typeof OPTIMIZERS)[],
+    "sgd",
+    "Rule of updating",
+  ),
   "learning-rate": number(
     "RATE",
     undefined,
     { min: 0, exclusiveMin: true },
-    "Size of the steps; default 0.1, with colour images 0.01",
+    "Size of the steps; default below",
   ),
+  "find-rate": flag("Try learning rates and draw their losses, instead of training"),
   schedule: choice(
     Object.keys(SCHEDULES) as (keyof typeof SCHEDULES)[],
     "constant",
     "How the rate falls",
   ),
   "warm-up": whole("STEPS", "0", 0, "Steps in which the rate first rises"),
-  momentum: number("M", "0.9", { min: 0, max: 0.9999 }, "Share of the last step that is kept"),
+  momentum: number(
+    "M",
+    "0.9",
+    { min: 0, max: 0.9999 },
+    "Share of the last step that is kept, by sgd and rmsprop",
+  ),
   nesterov: flag("Momentum with Nesterov's look-ahead"),
   "weight-decay": number("W", "0", { min: 0 }, "Pull of all parameters towards 0"),
   "clip-norm": number(
@@ -92,7 +105,9 @@ const GROUPS: readonly (readonly [heading: string, names: readonly Name[]])[] = 
   ["Training", [
     "epochs",
     "batch-size",
+    "optimizer",
     "learning-rate",
+    "find-rate",
     "schedule",
     "warm-up",
     "momentum",
@@ -134,20 +149,38 @@ export function parseOptions(args: readonly string[]): TrainOptions {
     }
     return [name, text === undefined ? undefined : parse(text, `--${name}`)];
   })) as unknown as TrainOptions;
-  checkTogether(options, (name) => given[name] !== undefined);
-  return options;
+  const isGiven = (name: Name) => given[name] !== undefined && given[name] !== false;
+  checkTogether(options, isGiven);
+  const { momentum, weightDecay } = OPTIMIZERS[options.optimizer];
+  return {
+    ...options,
+    ...(isGiven("momentum") ? {} : { momentum }),
+    ...(isGiven("weight-decay") ? {} : { "weight-decay": weightDecay }),
+  };
 }
 
 /** Options that do not fit together. */
 function checkTogether(options: TrainOptions, isGiven: (name: Name) => boolean): void {
-  const own: readonly string[] = MODELS[options.model].options;
-  const foreign = (["hidden", "activation", "dropout"] as const)
-    .find((name) => isGiven(name) && !own.includes(name));
-  if (foreign !== undefined) {
-    throw new OptionError(`--${foreign}: expected none with --model ${options.model}, got one`);
+  const { model, optimizer } = options;
+  rejectForeign(["hidden", "activation", "dropout"], MODELS[model].options, `--model ${model}`);
+  rejectForeign(
+    ["momentum", "nesterov"],
+    OPTIMIZERS[optimizer].options,
+    `--optimizer ${optimizer}`,
+  );
+  const unused = (["learning-rate", "schedule", "warm-up", "epochs"] as const).find(isGiven);
+  if (options["find-rate"] && unused !== undefined) {
+    throw new OptionError(`--${unused}: expected none with --find-rate, got one`);
   }
   if (options.nesterov && options.momentum === 0) {
     throw new OptionError("--nesterov: expected a --momentum above 0, got 0");
+  }
+
+  /** Of some options, only a choice's own may be given. */
+  function rejectForeign(names: readonly Name[], own: readonly string[], choice: string): void {
+    const foreign = names.find((name) => isGiven(name) && !own.includes(name));
+    if (foreign === undefined) return;
+    throw new OptionError(`--${foreign}: expected none with ${choice}, got one`);
   }
 }
 
@@ -171,10 +204,18 @@ ${lines.join("\n")}
 The networks and their hidden layers:
 ${Object.entries(MODELS).map(([name, { about }]) => `  ${name.padEnd(24)}${about}`).join("\n")}
 
+The optimizers and their learning rates, where none is given:
+${Object.entries(OPTIMIZERS).map(optimizerLine).join("\n")}
+sgd takes 0.01 with colour images. Where none is given, --momentum is 0 with rmsprop, and
+--weight-decay 0.01 with adamw.
+
 The activations: ${ACTIVATION_NAMES.join(", ")}.
 
 The learning rate stays as it is (constant), falls to 0 (cosine), to a hundredth (exponential), to
 a tenth (inverse-time) by the end, or to a tenth after each third of the training (step).
+
+--find-rate trains ${TRIAL_STEPS} steps at each of many rates, and once at a rate that rises; it recommends
+rates and leaves pictures of the losses in the folder for the results.
 
 --data takes the four files of MNIST, or of another data set in that format, or the files of
 CIFAR-10: data_batch_1.bin … data_batch_5.bin, one at least, and test_batch.bin. Colour images are
@@ -189,6 +230,10 @@ Without --data, MNIST comes from the cache folder, where the first run puts it (
 neither be found nor downloaded, the network is trained on drawn digits instead.
 
 Ctrl-C stops after the step in hand and saves; a second Ctrl-C quits at once.`;
+}
+
+function optimizerLine([name, { about, learningRate }]: [string, OptimizerChoice]): string {
+  return `  ${name.padEnd(10)}${`${learningRate}`.padEnd(14)}${about}`;
 }
 
 function rejectUnknown(unknown: readonly string[]): void {

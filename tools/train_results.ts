@@ -54,6 +54,7 @@ export function describeTraining(
   const warmUp = options["warm-up"];
   const clipNorm = options["clip-norm"];
   const how = [
+    ...(options.optimizer === "sgd" ? [] : [options.optimizer]),
     `learning rate ${options["learning-rate"]}`,
     ...(options.schedule === "constant" ? [] : [`${options.schedule} schedule`]),
     ...(warmUp === 0 ? [] : [`warm-up of ${warmUp} steps`]),

@@ -16,6 +16,11 @@ import { formatShape, type Shape, shapesEqual } from "../shape.ts";
 import { evaluate, type EvaluateOptions, type Evaluation } from "../training/evaluate.ts";
 import { fit, type FitOptions } from "../training/fit.ts";
 import type { History } from "../training/history.ts";
+import {
+  type LearningRateCurve,
+  type LearningRateSearchOptions,
+  searchLearningRate,
+} from "../training/learning_rate_search.ts";
 import { ManualStep } from "../training/manual_step.ts";
 import { Network } from "../training/network.ts";
 import type { LayerBuffer, Parameter } from "../training/parameters.ts";
@@ -136,6 +141,16 @@ export class Sequential {
     this.#checkData(data, "fit");
     if (options.validation !== undefined) this.#checkData(options.validation, "fit: validation");
     return await fit(trainer, data, options);
+  }
+
+  /** Tries learning rates, and leaves the model as it was; see {@linkcode learningRateSearch}. */
+  async learningRateSearch(
+    data: BatchSource,
+    options: LearningRateSearchOptions = {},
+  ): Promise<LearningRateCurve> {
+    const trainer = this.#compiled("search a learning rate");
+    this.#checkData(data, "learningRateSearch");
+    return await searchLearningRate(trainer, data, options);
   }
 
   /** Measures loss and metrics, the means over all examples. */

@@ -47,16 +47,10 @@ export function sgdUpdate(
   options: SgdUpdate,
 ): void {
   const { rate, momentum = 0, nesterov = false, weightDecay = 0, velocity, clip } = options;
-  if (parameters.size % 4 !== 0) {
-    throw new ShapeError(
-      `sgdUpdate: expected a multiple of 4 parameters, got ${formatShape(parameters.shape)}`,
-    );
-  }
+  checkUpdate("sgdUpdate", parameters, { gradients, velocity });
   if (momentum !== 0 && velocity === undefined) {
     throw new OptionError(`sgdUpdate: momentum ${momentum} needs a velocity`);
   }
-  expectShape(gradients, parameters.shape, "sgdUpdate: gradients");
-  if (velocity !== undefined) expectShape(velocity, parameters.shape, "sgdUpdate: velocity");
   const length = parameters.size / 4;
   recorder.dispatch({
     label: `sgd ${parameters.size}`,
@@ -75,6 +69,26 @@ export function sgdUpdate(
     workgroups: workgroupsFor(length),
     flops: 6 * parameters.size,
   });
+}
+
+/**
+ * Checks the parameters of an update, and that all that belongs to them has their shape.
+ *
+ * @throws {ShapeError} if not.
+ */
+export function checkUpdate(
+  what: string,
+  parameters: Tensor,
+  others: Readonly<Record<string, Tensor | undefined>>,
+): void {
+  if (parameters.size % 4 !== 0) {
+    throw new ShapeError(
+      `${what}: expected a multiple of 4 parameters, got ${formatShape(parameters.shape)}`,
+    );
+  }
+  for (const [name, tensor] of Object.entries(others)) {
+    if (tensor !== undefined) expectShape(tensor, parameters.shape, `${what}: ${name}`);
+  }
 }
 
 /**

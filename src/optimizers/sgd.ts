@@ -7,12 +7,19 @@
 import { OptionError } from "../errors.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import { sgdUpdate } from "../ops/updates.ts";
-import { checkKeys, checkNumber } from "../options.ts";
-import type { Optimizer, UpdateTensors } from "./optimizer.ts";
+import { checkKeys } from "../options.ts";
+import {
+  checkCommonOptions,
+  checkKept,
+  COMMON_OPTIONS,
+  type Optimizer,
+  type OptimizerOptions,
+  type UpdateTensors,
+} from "./optimizer.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** Options of {@linkcode Sgd}. */
-export interface SgdOptions {
+export interface SgdOptions extends OptimizerOptions {
   /** α, at least 0, or a function of the step. */
   learningRate: number | Schedule;
   /** μ, 0 ≤ μ < 1. Default 0. */
@@ -21,8 +28,6 @@ export interface SgdOptions {
   nesterov?: boolean;
   /** λ, at least 0: the gradient of λ/2 · ‖p‖² is added. Default 0. */
   weightDecay?: number;
-  /** Gradients are scaled so that the norm of all together is at most this. Default: not at all. */
-  clipNorm?: number;
 }
 
 /**
@@ -37,7 +42,7 @@ export interface SgdOptions {
  * ```
  * @see Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum in deep learning", ICML 2013.
  */
-export class Sgd implements Optimizer {
+export class Sgd implements Optimizer<"rate"> {
   /** α, or its schedule. */
   readonly learningRate: number | Schedule;
   /** μ. */
@@ -55,22 +60,10 @@ export class Sgd implements Optimizer {
    * @throws {OptionError} if an option is unknown or out of range.
    */
   constructor(options: SgdOptions) {
-    checkKeys(options, "Sgd", [
-      "learningRate",
-      "momentum",
-      "nesterov",
-      "weightDecay",
-      "clipNorm",
-    ]);
+    checkKeys(options, "Sgd", [...COMMON_OPTIONS, "momentum", "nesterov"]);
     const { learningRate, momentum = 0, nesterov = false, weightDecay = 0, clipNorm } = options;
-    if (typeof learningRate !== "function") {
-      checkNumber(learningRate, "Sgd: learningRate", { min: 0 });
-    }
-    checkNumber(momentum, "Sgd: momentum", { min: 0, max: 1 - 2 ** -24 });
-    checkNumber(weightDecay, "Sgd: weightDecay", { min: 0 });
-    if (clipNorm !== undefined) {
-      checkNumber(clipNorm, "Sgd: clipNorm", { min: 0, exclusiveMin: true });
-    }
+    checkCommonOptions("Sgd", { ...options, weightDecay });
+    checkKept(momentum, "Sgd: momentum");
     if (nesterov && momentum === 0) {
       throw new OptionError("Sgd: nesterov needs a momentum above 0, got 0");
     }
@@ -86,9 +79,17 @@ export class Sgd implements Optimizer {
     return this.momentum > 0 ? ["velocity"] : [];
   }
 
+  /** α. */
+  stepNumbers(rate: number): { rate: number } {
+    return { rate };
+  }
+
   /** Records one dispatch. */
-  update(recorder: Recorder, tensors: UpdateTensors, rate: Scalar): void {
-    const { parameters, gradients, state, clip } = tensors;
+  update(
+    recorder: Recorder,
+    { parameters, gradients, state, clip }: UpdateTensors,
+    { rate }: { readonly rate: Scalar },
+  ): void {
     const { momentum, nesterov, weightDecay } = this;
     sgdUpdate(recorder, parameters, gradients, {
       rate,

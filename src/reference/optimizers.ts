@@ -61,6 +61,160 @@ export function sgdStep(
   return { parameters: newParameters, velocity: newVelocity };
 }
 
+/** How `adamStep` updates. */
+export interface AdamOptions {
+  /** The number of the step, from 1. */
+  readonly step: number;
+  /** lr. */
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** wd. */
+  readonly weightDecay: number;
+  /** The momentum decay of Nadam, psi; the other two have none. */
+  readonly momentumDecay?: number;
+}
+
+/** A parameter and what an optimiser remembers for it, by name. */
+export type OptimizerState<Name extends string> = { readonly [N in "p" | Name]: NdArray };
+
+/**
+ * One step of Adam, AdamW or Nadam by PyTorch's rules, for a parameter p with gradient g, of step t:
+ *
+ * g ← g + wd·p, but for AdamW, where p ← p − lr·wd·p; m ← β1·m + (1 − β1)·g; v ← β2·v + (1 − β2)·g²
+ *
+ * Adam, AdamW: p ← p − lr / (1 − β1ᵗ) · m / (√v / √(1 − β2ᵗ) + ε)
+ *
+ * Nadam: mu(t) = β1·(1 − 0.96^(t·psi) / 2);
+ * p ← p − lr·((1 − mu(t)) / (1 − Π mu(1…t)) · g + mu(t + 1) / (1 − Π mu(1…t + 1)) · m) / (√(v / (1 − β2ᵗ)) + ε)
+ *
+ * Shape: all the same. m and v begin as zeros.
+ */
+export function adamStep(
+  kind: "adam" | "adamw" | "nadam",
+  { p, m, v }: OptimizerState<"m" | "v">,
+  gradient: NdArray,
+  options: AdamOptions,
+): OptimizerState<"m" | "v"> {
+  const { step, learningRate, beta1, beta2, epsilon, weightDecay, momentumDecay = 0 } = options;
+  const mu = (t: number) => beta1 * (1 - 0.5 * 0.96 ** (t * momentumDecay));
+  let product = 1;
+  for (let t = 1; t <= step; t++) product *= mu(t);
+  const result = { p: p.data.slice(), m: m.data.slice(), v: v.data.slice() };
+  gradient.data.forEach((value, i) => {
+    const old = p.data[i]!;
+    const g = kind === "adamw" ? value : value + weightDecay * old;
+    const first = beta1 * m.data[i]! + (1 - beta1) * g;
+    const second = beta2 * v.data[i]! + (1 - beta2) * g * g;
+    const denominator = Math.sqrt(second / (1 - beta2 ** step)) + epsilon;
+    const direction = kind === "nadam"
+      ? (1 - mu(step)) / (1 - product) * g +
+        mu(step + 1) / (1 - product * mu(step + 1)) * first
+      : first / (1 - beta1 ** step);
+    const kept = kind === "adamw" ? old - learningRate * weightDecay * old : old;
+    result.p[i] = kept - learningRate * direction / denominator;
+    result.m[i] = first;
+    result.v[i] = second;
+  });
+  return shaped(p.shape, result);
+}
+
+/** How `rmsPropStep` updates. */
+export interface RmsPropOptions {
+  /** lr. */
+  readonly learningRate: number;
+  readonly alpha: number;
+  readonly epsilon: number;
+  /** wd. */
+  readonly weightDecay: number;
+  readonly momentum: number;
+  readonly centered: boolean;
+}
+
+/**
+ * One step of RMSProp by PyTorch's rule, for a parameter p with gradient g:
+ *
+ * g ← g + wd·p; v ← alpha·v + (1 − alpha)·g²; a ← alpha·a + (1 − alpha)·g if centered, else it stays;
+ * b ← momentum·b + g / (√(v − a² if centered, else v) + ε); p ← p − lr·b
+ *
+ * Shape: all the same. v, a and b begin as zeros; without momentum, b is the last step and not needed. A difference v − a² below
+ * 0 counts as 0.
+ */
+export function rmsPropStep(
+  { p, v, a, b }: OptimizerState<"v" | "a" | "b">,
+  gradient: NdArray,
+  options: RmsPropOptions,
+): OptimizerState<"v" | "a" | "b"> {
+  const { learningRate, alpha, epsilon, weightDecay, momentum, centered } = options;
+  const result = {
+    p: p.data.slice(),
+    v: v.data.slice(),
+    a: a.data.slice(),
+    b: b.data.slice(),
+  };
+  gradient.data.forEach((value, i) => {
+    const old = p.data[i]!;
+    const g = value + weightDecay * old;
+    const square = alpha * v.data[i]! + (1 - alpha) * g * g;
+    const average = centered ? alpha * a.data[i]! + (1 - alpha) * g : a.data[i]!;
+    const variance = centered ? Math.max(square - average * average, 0) : square;
+    const step = g / (Math.sqrt(variance) + epsilon);
+    const velocity = momentum === 0 ? step : momentum * b.data[i]! + step;
+    result.p[i] = old - learningRate * velocity;
+    result.v[i] = square;
+    result.a[i] = average;
+    result.b[i] = velocity;
+  });
+  return shaped(p.shape, result);
+}
+
+/** How `adagradStep` updates. */
+export interface AdagradOptions {
+  /** lr. */
+  readonly learningRate: number;
+  readonly epsilon: number;
+  /** wd. */
+  readonly weightDecay: number;
+  /** What is added to the sum. */
+  readonly initialAccumulator: number;
+}
+
+/**
+ * One step of Adagrad, for a parameter p with gradient g:
+ *
+ * g ← g + wd·p; s ← s + g²; p ← p − lr·g / (√(initialAccumulator + s) + ε)
+ *
+ * Shape: all the same. s begins as zeros; PyTorch's sum begins as the initial value, which comes to the same.
+ */
+export function adagradStep(
+  { p, s }: OptimizerState<"s">,
+  gradient: NdArray,
+  options: AdagradOptions,
+): OptimizerState<"s"> {
+  const { learningRate, epsilon, weightDecay, initialAccumulator } = options;
+  const result = { p: p.data.slice(), s: s.data.slice() };
+  gradient.data.forEach((value, i) => {
+    const old = p.data[i]!;
+    const g = value + weightDecay * old;
+    const sum = s.data[i]! + g * g;
+    result.p[i] = old - learningRate * g / (Math.sqrt(initialAccumulator + sum) + epsilon);
+    result.s[i] = sum;
+  });
+  return shaped(p.shape, result);
+}
+
+/** Arrays of one shape. */
+function shaped<Name extends string>(
+  shape: NdArray["shape"],
+  data: Readonly<Record<Name, Float64Array>>,
+): { readonly [N in Name]: NdArray } {
+  const entries = Object.entries<Float64Array>(data);
+  return Object.fromEntries(entries.map(([name, values]) => [name, { shape, data: values }])) as {
+    [N in Name]: NdArray;
+  };
+}
+
 /**
  * Gradient clipping by the norm of all gradients together.
  *

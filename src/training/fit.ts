@@ -76,6 +76,11 @@ export async function fit(
   }
 }
 
+/** Selects the order of the examples in an epoch that begins with the next step. */
+export function orderKey({ network, step }: Trainer): number {
+  return threefry(network.seed, SHUFFLE_STREAM, step.value, 0)[0];
+}
+
 /** An epoch whose steps are submitted and not all read. */
 interface OpenEpoch {
   readonly epoch: number;
@@ -131,8 +136,8 @@ class Run {
 
   async #runEpoch(epoch: number): Promise<void> {
     const { signal, validation, batchSize, onEpoch } = this.#options;
-    const { network, statistics } = this.#trainer;
-    const key = threefry(network.seed, SHUFFLE_STREAM, this.#trainer.step.value, 0)[0];
+    const { statistics } = this.#trainer;
+    const key = orderKey(this.#trainer);
     const open: OpenEpoch = {
       epoch,
       means: new RunningMeans(this.#trainer.columns),

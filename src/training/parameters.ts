@@ -107,6 +107,15 @@ export class ParameterStore {
     return this.#state;
   }
 
+  /** Everything that a training step builds upon: values, buffers and what the optimiser remembers. */
+  trained(): readonly Tensor[] {
+    return [
+      this.values,
+      ...this.bufferValues === undefined ? [] : [this.bufferValues],
+      ...this.#state,
+    ];
+  }
+
   /** Every parameter, in the order of the layers. */
   list(): Parameter[] {
     return this.#slots.map(({ spec, offset }) => ({

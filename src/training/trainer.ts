@@ -14,6 +14,7 @@ import { sumOfSquares } from "../ops/reductions.ts";
 import { clipScale } from "../ops/updates.ts";
 import { matches, recordSums } from "../ops/statistics.ts";
 import { type Optimizer, rateAt } from "../optimizers/optimizer.ts";
+import type { Schedule } from "../optimizers/schedules.ts";
 import type { BatchTensors, Feed } from "./feed.ts";
 import type { Network } from "./network.ts";
 import { StatisticsTable } from "./statistics.ts";
@@ -46,12 +47,14 @@ export class Trainer {
   readonly loss: LossName | LossFunction;
   readonly metrics: readonly MetricName[];
   readonly optimizer: Optimizer;
+  /** That of the optimiser, unless a search tries another. */
+  learningRate: number | Schedule;
   /** Sums of training steps. */
   readonly statistics: StatisticsTable;
   /** The number of the next training step. */
   readonly step: Scalar = new Scalar(0);
   readonly #lossFunction: LossFunction;
-  readonly #rate = new Scalar(0);
+  readonly #numbers: Readonly<Record<string, Scalar>>;
   readonly #state: readonly Tensor[];
   readonly #pool: ScratchPool;
   readonly #programs = new Map<Feed, Map<string, Program>>();
@@ -64,6 +67,10 @@ export class Trainer {
     this.loss = loss;
     this.metrics = metrics;
     this.optimizer = optimizer;
+    this.learningRate = optimizer.learningRate;
+    this.#numbers = Object.fromEntries(
+      Object.keys(optimizer.stepNumbers(0, 0)).map((name) => [name, new Scalar(0)]),
+    );
     this.#state = network.parameters.resetState(optimizer.stateNames);
     this.#pool = new ScratchPool(network.gpu.device);
     this.statistics = this.newStatistics();
@@ -130,9 +137,11 @@ export class Trainer {
     return outputs;
   }
 
-  /** Sets the learning rate of the step that is submitted next. */
+  /** Sets the learning rate, and what the optimiser makes of it, of the step that is submitted next. */
   beginUpdate(): void {
-    this.#rate.value = rateAt(this.optimizer, this.step.value);
+    const { optimizer, step: { value: step } } = this;
+    const numbers = optimizer.stepNumbers(rateAt(this.learningRate, step), step);
+    for (const [name, scalar] of Object.entries(this.#numbers)) scalar.value = numbers[name]!;
   }
 
   /** Frees the programs that were recorded for a feed, and the feed. */
@@ -189,7 +198,7 @@ export class Trainer {
         state: state.map((pieces) => pieces[i]!),
         clip,
       };
-      this.optimizer.update(recorder, tensors, this.#rate);
+      this.optimizer.update(recorder, tensors, this.#numbers);
     });
   }
 }
