@@ -182,6 +182,29 @@ export type { Optimizer, UpdateTensors } from "./src/optimizers/optimizer.ts";
 export * from "./src/optimizers/schedules.ts";
 export { Sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 
+export { solveLogistic } from "./src/solvers/logistic.ts";
+export type {
+  BinaryLogisticFit,
+  BinaryLogisticProblem,
+  CoordinateDescentOptions,
+  GradientDescentOptions,
+  LbfgsOptions,
+  LogisticArrays,
+  LogisticBatch,
+  LogisticCommonOptions,
+  LogisticFit,
+  LogisticOptions,
+  LogisticPenalties,
+  LogisticProblem,
+  LogisticReason,
+  LogisticSolverName,
+  LogisticStream,
+  LogisticTraceEntry,
+  NewtonOptions,
+  SagaOptions,
+  StochasticGradientOptions,
+} from "./src/solvers/logistic_options.ts";
+
 export * from "./src/models/alexnet.ts";
 export * from "./src/models/inception.ts";
 export * from "./src/models/lenet.ts";
