@@ -183,6 +183,7 @@ export * from "./src/optimizers/schedules.ts";
 export { Sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 
 export { solveLogistic } from "./src/solvers/logistic.ts";
+export * from "./src/solvers/logistic_comparison.ts";
 export type {
   BinaryLogisticFit,
   BinaryLogisticProblem,

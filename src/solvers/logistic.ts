@@ -19,7 +19,7 @@ import {
   type LogisticProblem,
   type LogisticReason,
 } from "./logistic_options.ts";
-import { openProducts } from "./logistic_products.ts";
+import { openProducts } from "./logistic_products_choice.ts";
 import { LogisticRun } from "./logistic_run.ts";
 import { newton } from "./newton.ts";
 import { saga, stochasticGradient } from "./stochastic.ts";
@@ -44,7 +44,7 @@ import { saga, stochasticGradient } from "./stochastic.ts";
  * Data: `x` and `y` in memory, or `batches`, a function that begins a pass over data that does not fit into memory; of a stream only the
  * labels and logits are kept, 4 and 8 bytes for each example and output. `coordinateDescent` and `saga` cannot take a stream.
  *
- * Where it is computed: products with X on the GPU, if they are large (see `products`), all else in float64 on the CPU; the
+ * Where it is computed: products with X on a card, where they are large (see `products`), all else in float64 on the CPU; the
  * steps of coordinateDescent, sgd and saga on the CPU, being many and small. A line search needs no pass over the data: logits are linear in
  * the step.
  *

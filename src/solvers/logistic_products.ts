@@ -1,12 +1,10 @@
 /**
- * Products with the matrix X of all examples, X·pᵀ, r·X and XᵀWX: in float64 on the CPU, or on the GPU.
+ * Products with the matrix X of all examples, P·Xᵀ, R·X and XᵀWX, and the plain way to compute them: in float64 on the CPU.
  *
  * @module
  */
 
-import type { Gpu } from "../gpu/gpu.ts";
 import type { Examples } from "./logistic_examples.ts";
-import { GpuProducts } from "./logistic_products_gpu.ts";
 
 /** Products with X, of shape [n, d]. Each is one pass over the examples. */
 export interface Products {
@@ -87,67 +85,4 @@ export class CpuProducts implements Products {
   }
 
   dispose(): void {}
-}
-
-/**
- * Multiply-adds that the CPU does in the 11 ms that it takes to read a result back from the GPU; a product with fewer is
- * computed on the CPU. Measured with one matrix-vector product.
- */
-const CPU_WORK = 2 ** 23;
-
-/** Each product where it is done sooner. */
-class MixedProducts implements Products {
-  readonly #examples: Examples;
-  readonly #cpu: CpuProducts;
-  readonly #gpu: GpuProducts;
-
-  constructor(gpu: Gpu, examples: Examples) {
-    this.#examples = examples;
-    this.#cpu = new CpuProducts(examples);
-    this.#gpu = new GpuProducts(gpu, examples);
-  }
-
-  get rounds(): boolean {
-    const { outputs, features, length } = this.#examples;
-    return this.#choose(outputs * features * length).rounds;
-  }
-
-  get gramError(): number {
-    return this.#gramOf(1).gramError;
-  }
-
-  forward(p: Float64Array): Promise<Float64Array> {
-    return this.#choose(p.length * this.#examples.length).forward(p);
-  }
-
-  backward(r: Float64Array): Promise<Float64Array> {
-    return this.#choose(r.length * this.#examples.features).backward(r);
-  }
-
-  gram(weights: readonly Float64Array[]): Promise<Float64Array[]> {
-    return this.#gramOf(weights.length).gram(weights);
-  }
-
-  dispose(): void {
-    this.#gpu.dispose();
-  }
-
-  #gramOf(count: number): Products {
-    const { length, features } = this.#examples;
-    return this.#choose(count * length * features * (features + 1) / 2);
-  }
-
-  #choose(multiplyAdds: number): Products {
-    return multiplyAdds <= CPU_WORK ? this.#cpu : this.#gpu;
-  }
-}
-
-/** The products where the option says. */
-export function openProducts(
-  gpu: Gpu,
-  examples: Examples,
-  where: "auto" | "gpu" | "cpu" = "auto",
-): Products {
-  if (where === "cpu") return new CpuProducts(examples);
-  return where === "gpu" ? new GpuProducts(gpu, examples) : new MixedProducts(gpu, examples);
 }
