@@ -200,6 +200,29 @@ export type { Averaging } from "./src/solvers/pegasos_descent.ts";
 export { smo, type SmoOptions, type SmoResult } from "./src/solvers/smo.ts";
 export type { SparseRows, SvmData, SvmPoints } from "./src/solvers/svm_data.ts";
 export type { SvmKernel } from "./src/solvers/svm_kernel.ts";
+export { solveLogistic } from "./src/solvers/logistic.ts";
+export * from "./src/solvers/logistic_comparison.ts";
+export type {
+  BinaryLogisticFit,
+  BinaryLogisticProblem,
+  CoordinateDescentOptions,
+  GradientDescentOptions,
+  LbfgsOptions,
+  LogisticArrays,
+  LogisticBatch,
+  LogisticCommonOptions,
+  LogisticFit,
+  LogisticOptions,
+  LogisticPenalties,
+  LogisticProblem,
+  LogisticReason,
+  LogisticSolverName,
+  LogisticStream,
+  LogisticTraceEntry,
+  NewtonOptions,
+  SagaOptions,
+  StochasticGradientOptions,
+} from "./src/solvers/logistic_options.ts";
 
 export * from "./src/models/alexnet.ts";
 export * from "./src/models/inception.ts";

@@ -23,7 +23,7 @@ const PARTS: Record<string, [files: string, imports: string]> = {
   layers: ["src/layers/", "pure gpu ops"],
   losses: ["src/losses/", "pure gpu ops"],
   optimizers: ["src/optimizers/", "pure gpu ops"],
-  solvers: ["src/solvers/", "pure gpu ops"],
+  solvers: ["src/solvers/", "pure gpu ops optimizers"],
   training: ["src/training/", "pure data gpu layers losses optimizers ops"],
   models: ["src/models/", "pure data reference gpu ops layers losses optimizers solvers training"],
   report: [

@@ -1,0 +1,160 @@
+/**
+ * The lecture's comparison of solvers, measured: how far each comes on a problem of logistic regression, with how much data, time
+ * and memory, and how much depends on the rate.
+ *
+ * @module
+ */
+
+import { OptionError } from "../errors.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { checkKeys, checkNumber } from "../options.ts";
+import { solveLogistic } from "./logistic.ts";
+import type { LogisticFit, LogisticOptions, LogisticProblem } from "./logistic_options.ts";
+
+/** Relative distances from the optimum at which a comparison looks. */
+const ACCURACIES = [1e-2, 1e-4, 1e-6] as const;
+/** Rates that are tried, relative to that of the method. */
+const FACTORS = [0.01, 0.1, 1, 10, 100] as const;
+
+/** Options of {@linkcode compareSolvers}. */
+export interface ComparisonOptions {
+  /** Most iterations of gradient descent, L-BFGS and coordinate descent. Default 2,000. */
+  readonly maxIterations?: number;
+  /** Most passes of SGD. Default 50. */
+  readonly passes?: number;
+  /** Orders the examples of SGD. Default 0. */
+  readonly seed?: number;
+}
+
+/** What it took to come near the optimum. */
+export interface ReachedAccuracy {
+  /** (f − f*) / f* */
+  readonly accuracy: number;
+  /** Iterations, or undefined if it was not reached; then so are the others. */
+  readonly iterations: number | undefined;
+  /** Passes over the data, the first look at it not included. */
+  readonly passes: number | undefined;
+  /** Since the call of the solver. */
+  readonly milliseconds: number | undefined;
+  /** Bytes of examples read. */
+  readonly bytes: number | undefined;
+}
+
+/** What a rate led to. */
+export interface RateTrial {
+  /** Relative to the method's own. */
+  readonly factor: number;
+  /** The least (f − f*) / f*; ∞ if it diverged at once. */
+  readonly gap: number;
+  /** Passes to 10⁻², or undefined. */
+  readonly passes: number | undefined;
+}
+
+/** One row of the comparison. */
+export interface SolverComparison {
+  /** The options it was run with. */
+  readonly options: LogisticOptions;
+  /** For each of 10⁻², 10⁻⁴, 10⁻⁶. */
+  readonly reached: readonly ReachedAccuracy[];
+  /** The least (f − f*) / f* of its trace; 0 where only rounding is left. */
+  readonly gap: number;
+  /** Bytes that it keeps besides the examples. */
+  readonly stateBytes: number;
+  /** Rates of 1/100 to 100 times the method's own; empty if the method has none. */
+  readonly rates: readonly RateTrial[];
+}
+
+/** All rows, and the optimum that they are compared with. */
+export interface SolverComparisons {
+  /** The least value that Newton's method found, at a tolerance of 10⁻¹⁰. */
+  readonly optimum: number;
+  /** Gradient descent, Newton, coordinate descent, L-BFGS, SGD. */
+  readonly rows: readonly SolverComparison[];
+}
+
+/**
+ * Runs gradient descent (with rate 1 / L), Newton's method, coordinate descent, L-BFGS and SGD on the same problem, and says what each
+ * took to come within 10⁻², 10⁻⁴ and 10⁻⁶ of the optimum, and what becomes of those that have a rate if it is another.
+ *
+ * @throws {OptionError} as {@linkcode solveLogistic}; also if there is an l1, which only two solvers minimise, or the optimum is not found.
+ */
+export async function compareSolvers(
+  gpu: Gpu,
+  problem: LogisticProblem,
+  options: ComparisonOptions = {},
+): Promise<SolverComparisons> {
+  checkKeys(options, "compareSolvers", ["maxIterations", "passes", "seed"]);
+  const { maxIterations = 2000, passes = 50, seed = 0 } = options;
+  checkNumber(maxIterations, "compareSolvers: maxIterations", { min: 1, integer: true });
+  checkNumber(passes, "compareSolvers: passes", { min: 1, integer: true });
+  if ((problem.l1 ?? 0) > 0) {
+    throw new OptionError(`compareSolvers: l1: expected 0, as not all take it, got ${problem.l1}`);
+  }
+  const best = await solveLogistic(gpu, problem, { solver: "newton", tolerance: 1e-10 });
+  if (!["tolerance", "precision"].includes(best.reason)) {
+    throw new OptionError(
+      `compareSolvers: Newton's method found no optimum to compare with: ${best.reason}`,
+    );
+  }
+  const optimum = Math.min(...best.trace.map(({ objective }) => objective));
+  const tolerance = 1e-9;
+  const list: LogisticOptions[] = [
+    { solver: "gradientDescent", rate: "lipschitz", tolerance, maxIterations },
+    { solver: "newton", tolerance },
+    { solver: "coordinateDescent", tolerance, maxIterations },
+    { solver: "lbfgs", tolerance, maxIterations },
+    { solver: "sgd", seed, tolerance, maxIterations: passes },
+  ];
+  const rows: SolverComparison[] = [];
+  for (const row of list) {
+    if (row.solver === "coordinateDescent" && "batches" in problem) continue;
+    const fit = await solveLogistic(gpu, problem, row);
+    rows.push({
+      options: row,
+      reached: ACCURACIES.map((accuracy) => reach(fit, optimum, accuracy)),
+      gap: leastGap(fit, optimum),
+      stateBytes: fit.stateBytes,
+      rates: await tryRates(gpu, problem, row, fit, optimum),
+    });
+  }
+  return { optimum, rows };
+}
+
+function reach(fit: LogisticFit, optimum: number, accuracy: number): ReachedAccuracy {
+  const entry = fit.trace.find(({ objective }) => objective - optimum <= accuracy * optimum);
+  return {
+    accuracy,
+    iterations: entry?.iteration,
+    passes: entry === undefined ? undefined : entry.passes - 1,
+    milliseconds: entry?.milliseconds,
+    bytes: entry?.bytes,
+  };
+}
+
+function leastGap({ trace }: LogisticFit, optimum: number): number {
+  const gaps = trace.slice(1).map(({ objective }) => (objective - optimum) / optimum);
+  return Math.max(0, gaps.filter(Number.isFinite).reduce((a, b) => Math.min(a, b), Infinity));
+}
+
+/** The same method with other rates: the step that it took, or a schedule from its first step, times a factor. */
+async function tryRates(
+  gpu: Gpu,
+  problem: LogisticProblem,
+  options: LogisticOptions,
+  fit: LogisticFit,
+  optimum: number,
+): Promise<RateTrial[]> {
+  if (options.solver !== "gradientDescent" && options.solver !== "sgd") return [];
+  const first = fit.trace[1]?.step;
+  if (first === undefined) return [];
+  const trials: RateTrial[] = [];
+  for (const factor of FACTORS) {
+    const other = await solveLogistic(gpu, problem, { ...options, rate: factor * first });
+    trials.push({
+      factor,
+      gap: leastGap(other, optimum),
+      passes: reach(other, optimum, ACCURACIES[0]).passes,
+    });
+  }
+  return trials;
+}
