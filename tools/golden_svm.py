@@ -5,9 +5,9 @@ Run from the root of the repository, with python3-sklearn of Debian 12 (scikit-l
     python3 tools/golden_svm.py
 
 The samples are two overlapping clouds, rounded to three decimals so that they are exact in the file. A case
-of SVC holds the dual objective (of its coefficients, in float64; LIBSVM's kernel cache is float32), the support
-vectors, the bias, the steps taken, and the decision values at the samples and at new points. A case of LinearSVC holds the
-primal objective, the penalty of the bias included.
+of SVC holds the dual objective (of its coefficients, in float64; LIBSVM's kernel cache is float32), the
+support vectors, the bias, the steps taken, and the decision values at the samples and at new points. A case
+of LinearSVC holds the primal objective, the penalty of the bias included.
 """
 
 import json
