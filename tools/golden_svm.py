@@ -52,7 +52,7 @@ def svc(c, **kernel):
 def linear_svc(lambda_, bias):
     """LIBLINEAR minimises ½ |w|² + C Σ hinge, with a penalised bias: 1 / λ times the objective of Pegasos."""
     machine = LinearSVC(
-        C=1 / (lambda_ * SAMPLES), loss="hinge", tol=1e-10, max_iter=10_000_000,
+        C=1 / (lambda_ * SAMPLES), loss="hinge", tol=1e-10, max_iter=10_000_000, random_state=0,
         fit_intercept=bias != 0, intercept_scaling=bias or 1,
     ).fit(x, y)
     weights, intercept = machine.coef_[0], float(np.ravel(machine.intercept_)[0])
