@@ -5,9 +5,9 @@ Run from the root of the repository, with python3-sklearn of Debian 12 (scikit-l
     python3 tools/golden_svm.py
 
 The samples are two overlapping clouds, rounded to three decimals so that they are exact in the file. A case
-of SVC holds the dual objective (of its coefficients, in float64; LIBSVM's kernel cache is float32), the support
-vectors, the bias, the steps taken, and the decision values at the samples and at new points. A case of LinearSVC holds the
-primal objective, the penalty of the bias included.
+of SVC holds the dual objective (of its coefficients, in float64; LIBSVM's kernel cache is float32), the
+support vectors, the bias, the steps taken, and the decision values at the samples and at new points. A case
+of LinearSVC holds the primal objective, the penalty of the bias included.
 """
 
 import json
@@ -52,7 +52,7 @@ def svc(c, **kernel):
 def linear_svc(lambda_, bias):
     """LIBLINEAR minimises ½ |w|² + C Σ hinge, with a penalised bias: 1 / λ times the objective of Pegasos."""
     machine = LinearSVC(
-        C=1 / (lambda_ * SAMPLES), loss="hinge", tol=1e-10, max_iter=10_000_000,
+        C=1 / (lambda_ * SAMPLES), loss="hinge", tol=1e-10, max_iter=10_000_000, random_state=0,
         fit_intercept=bias != 0, intercept_scaling=bias or 1,
     ).fit(x, y)
     weights, intercept = machine.coef_[0], float(np.ravel(machine.intercept_)[0])

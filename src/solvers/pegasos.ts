@@ -72,6 +72,8 @@ export interface PegasosResult {
  * - **Bias.** Without it the boundary goes through the origin. As one more feature it keeps the problem strongly convex, which
  *   the rates of Pegasos rest on, and the dual a box.
  * - **Average.** The last iterate still moves by its last sample; the average comes close faster, by weights t at a rate of 1 / t.
+ * - **Start.** It is 0. The first step multiplies any other by 1 − 1/1 = 0.
+ * - **Labels.** Others than −1 and 1 are refused; with 0 and 1 the samples of class 0 would pull nothing.
  * - **Scale.** w is kept as a factor and a vector, so that a step on a sparse sample costs its non-zeros, also in the average and in
  *   |w|.
  * - **Certificate.** Each pull is a share of a dual variable: w = w(α) = 1/(λn) Σ α_i y_i x_i, whose α_i, cut to 0 … 1, are feasible in
@@ -114,10 +116,8 @@ export async function pegasos(data: SvmData, options: PegasosOptions): Promise<P
   const large = squaredNorms.findIndex((norm) => !(norm / lambda ** 2 < 1e200));
   if (large >= 0) {
     throw new OptionError(
-      `pegasos: sample ${large} has the squared length ${
-        squaredNorms[large]
-      }, which is too large ` +
-        `for lambda ${lambda}: scale the samples`,
+      `pegasos: sample ${large} has the squared length ${squaredNorms[large]}, which is too ` +
+        `large for lambda ${lambda}: scale the samples`,
     );
   }
 

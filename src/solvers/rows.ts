@@ -87,7 +87,7 @@ export class DenseRows implements Rows {
   products({ values }: Point, out: Float64Array): void {
     const [x, features, length] = [this.#x, this.features, this.length];
     let j = 0;
-    // Four sums at a time, because one alone waits for each of its additions.
+    // Four sums at a time, because one alone waits for each of its additions. In loops like these arrays of two are not free.
     for (; j + 4 <= length; j += 4) {
       let [a, b, c, d] = [j * features, (j + 1) * features, (j + 2) * features, (j + 3) * features];
       let [sumA, sumB, sumC, sumD] = [0, 0, 0, 0];
@@ -114,8 +114,10 @@ export class DenseRows implements Rows {
       let [sumA, sumB, sumC, sumD] = [0, 0, 0, 0];
       for (let k = 0; k < features; k++) {
         const value = values[k]!;
-        const [toA, toB] = [x[a++]! - value, x[b++]! - value];
-        const [toC, toD] = [x[c++]! - value, x[d++]! - value];
+        const toA = x[a++]! - value;
+        const toB = x[b++]! - value;
+        const toC = x[c++]! - value;
+        const toD = x[d++]! - value;
         sumA += toA * toA;
         sumB += toB * toB;
         sumC += toC * toC;

@@ -129,7 +129,10 @@ export class DualProblem {
       const curvature = diagonal[i]! + diagonal[t]! - 2 * rowI[t]!;
       const gain = difference * difference /
         (curvature > LEAST_CURVATURE ? curvature : LEAST_CURVATURE);
-      if (gain > most) [j, most] = [t, gain];
+      if (gain > most) {
+        most = gain;
+        j = t;
+      }
     }
     const rowJ = this.#matrix.row(j);
     const curvature = Math.max(LEAST_CURVATURE, diagonal[i]! + diagonal[j]! - 2 * rowI[j]!);
@@ -150,7 +153,10 @@ export class DualProblem {
       const t = active[k]!;
       const error = errors[t]! - step * (rowI[t]! - rowJ[t]!);
       errors[t] = error;
-      if (mayRise[t] === 1 && error > top) [top, topAt] = [error, t];
+      if (mayRise[t] === 1 && error > top) {
+        top = error;
+        topAt = t;
+      }
       if (mayFall[t] === 1 && error < bottom) bottom = error;
     }
     [this.#highest, this.#highestAt, this.#lowest] = [top, topAt, bottom];
