@@ -129,6 +129,7 @@ Deno.test("fitTable: a label that is a number", async () => {
   assertEquals([table.label, table.classNames], [{ kind: "number", name: "price" }, undefined]);
   const set = await table.encode(read(text));
   assertEquals([set.y, set.targetShape, set.classes], [new Float32Array([10.5, -2]), [1], 0]);
+  assertEquals((await table.encode(read("a,b,price\n"))).length, 0);
   const batches = table.batches(read(text), { batchSize: 1 });
   assertEquals([batches.classes, batches.classNames, batches.inputShape], [0, undefined, [3]]);
   assertEquals((await joined(batches)).y, [10.5, -2]);

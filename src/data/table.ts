@@ -65,12 +65,12 @@ export class TableEncoding implements TableParts {
   }
 
   /**
-   * All records as a data set in memory. Columns are found by their names, in any order; others are not looked at.
+   * All records as a data set in memory, which is empty if there are none. Columns are found by their names, in any order; others are not looked at.
    *
    * Shape: inputs (length, features); class indices (length), or targets (length, 1).
    *
    * @throws {FormatError} naming file, line and column, if a field is missing or no number where one must be, or a
-   * name is none of the training data's; or if there is no record, or a column is missing.
+   * name is none of the training data's; or if a column is missing.
    */
   async encode(records: CsvRecords): Promise<Dataset> {
     const { inputShape, classNames } = this;
@@ -82,7 +82,7 @@ export class TableEncoding implements TableParts {
     }
     const x = joined(xs, Float32Array);
     if (classNames === undefined) {
-      return new Dataset({ x, y: joined(ys, Float32Array), inputShape });
+      return new Dataset({ x, y: joined(ys, Float32Array), inputShape, targetShape: [1] });
     }
     return new Dataset({ x, y: joined(ys, Uint32Array), inputShape, classNames });
   }
