@@ -199,6 +199,44 @@ Deno.test("what is asked for beyond the precision of float32 ends by precision o
   assert(fit.iterations < 50 && fit.gradientNorm < 1e-7, `${fit.iterations}, ${fit.gradientNorm}`);
 });
 
+Deno.test("L-BFGS takes less than half the iterations of gradient descent, and keeps its history", async () => {
+  const gpu = await openGpu();
+  for (const name of ["binary, larger", "multinomial, larger"]) {
+    const problem = goldenProblem(goldenCase(name));
+    const gradients = await solveLogistic(gpu, problem, { solver: "gradientDescent" });
+    for (const history of [3, 10]) {
+      const fit = await solveLogistic(gpu, problem, { solver: "lbfgs", history });
+      assertEquals(fit.reason, "tolerance");
+      assert(fit.iterations < gradients.iterations / 2, `${fit.iterations}`);
+      assert(fit.trace.every(({ note }) => note === undefined));
+    }
+  }
+});
+
+Deno.test("coordinate descent never ascends, also where the curvature within reach is larger", async () => {
+  const gpu = await openGpu();
+  const problem = { x: new Float32Array([10, 10]), y: [1, 0], features: 1, l2: 1 };
+  const initial = { weights: [-0.3], bias: 0 };
+  const fit = await solveLogistic(gpu, problem, { solver: "coordinateDescent", initial });
+  assertEquals(fit.reason, "tolerance");
+  fit.trace.forEach(({ objective }, i) =>
+    assert(i === 0 || objective <= fit.trace[i - 1]!.objective + 1e-15, `iteration ${i}`)
+  );
+  // The optimum: both probabilities are 1/2 without any weight.
+  assertAlmostEquals(fit.objective, Math.LN2, 1e-9);
+});
+
+Deno.test("weights to start from count with all their digits, also on the GPU", async () => {
+  const gpu = await openGpu();
+  const problem = { x: new Float32Array([1, 1]), y: [1, 1], features: 1 };
+  const initial = { weights: [1 + 2 ** -30], bias: 0 };
+  for (const products of ["cpu", "gpu"] as const) {
+    const options = { solver: "lbfgs", products, initial, maxIterations: 0 } as const;
+    const { objective } = await solveLogistic(gpu, problem, options);
+    assertAlmostEquals(objective, Math.log1p(Math.exp(-initial.weights[0]!)), 1e-15);
+  }
+});
+
 Deno.test("line searches on parabolas", () => {
   const parabola = (minimum: number) => ({
     at: (t: number) => ({ value: (t - minimum) ** 2, slope: 2 * (t - minimum) }),
