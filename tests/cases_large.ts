@@ -7,7 +7,8 @@
 import { relu } from "../src/ops/activations.ts";
 import { augmentImages, normalizeChannels } from "../src/ops/augment.ts";
 import { channelStatistics, updateRunningStatistics } from "../src/ops/channel_statistics.ts";
-import { add } from "../src/ops/elementwise.ts";
+import { Scalar } from "../src/gpu/recorder.ts";
+import { add, scale } from "../src/ops/elementwise.ts";
 import { fft2d, ifft2d } from "../src/ops/fft.ts";
 import { fftError } from "../src/ops/fft_plan.ts";
 import { filter2d } from "../src/ops/filter2d.ts";
@@ -19,6 +20,7 @@ import { argmax, sum } from "../src/ops/reductions.ts";
 import { softmax } from "../src/ops/softmax.ts";
 import { matches } from "../src/ops/statistics.ts";
 import { sgdUpdate } from "../src/ops/updates.ts";
+import { Adam, type AdamNumbers } from "../src/optimizers/adam.ts";
 import { type Random, threefry } from "../src/random.ts";
 import { type Case, type Expected, floats, type Input, makeCase, wholes } from "./case.ts";
 import { MANY_WORKGROUPS_OF_LAYERS } from "./cases_layers.ts";
@@ -137,6 +139,42 @@ const block: MatmulPlan = {
   parts: 1,
   chunk: 0,
 };
+
+/** A first step of Adam divides the gradient by its own size: it moves every parameter whose gradient is not 0 by the rate, ½. */
+function firstStep(random: Random): Case {
+  const optimizer = new Adam({ learningRate: 0.5 });
+  const shape = [4 * (LENGTH + 3)];
+  const signs = wholes(random, [PERIOD], 3).values;
+  const gradients = { shape: [PERIOD], values: Float32Array.from(signs, (value) => value - 1) };
+  const dp = repeatRows(gradients, shape[0]!).values;
+  // ½ with less than 32 units in the last place for a few roundings, the root and the quotient, an ε of 1e-8, and one rounding of
+  // the difference, which is below 8.
+  const bound = 0.5 * (32 * 2 ** -23 + 1e-8) + 8 * 2 ** -24;
+  return makeCase(
+    "",
+    { p: { shape, values: new Float32Array(shape[0]!).fill(7) }, dp: { shape, values: dp } },
+    (recorder, { p, dp }) => {
+      const state = optimizer.stateNames.map(() => scale(recorder, dp, 0));
+      const numbers = Object.entries(optimizer.stepNumbers(0.5, 0))
+        .map(([name, value]) => [name, new Scalar(value)]);
+      const tensors = { parameters: p, gradients: dp, state, clip: undefined };
+      optimizer.update(
+        recorder,
+        tensors,
+        Object.fromEntries(numbers) as Record<AdamNumbers, Scalar>,
+      );
+      for (const tensor of state) recorder.release(tensor);
+      return { p };
+    },
+    () => ({
+      p: {
+        shape,
+        values: dp.map((value) => 7 - 0.5 * value),
+        bounds: new Float32Array(dp.length).fill(bound),
+      },
+    }),
+  );
+}
 
 /** Launches of more than 65,535 workgroups. */
 export const MANY_WORKGROUPS: Record<string, (random: Random) => Case> = {
@@ -327,6 +365,7 @@ export const MANY_WORKGROUPS: Record<string, (random: Random) => Case> = {
       () => ({ p: { shape, values: dp.map((value) => 7 - 0.5 * value) } }),
     );
   },
+  "Adam, first step": firstStep,
   "fft2d and ifft2d of single numbers": (random) => transforms(random, 1),
   "fft2d and ifft2d, in a loop": (random) => transforms(random, 7),
   "filter2d": (random) => {

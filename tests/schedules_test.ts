@@ -98,4 +98,6 @@ Deno.test("schedules: values by hand", () => {
   assertAlmostEquals(cosine(2), 0.75, 1e-15);
   assertEquals([0, 1, 2, 3, 4].map(warmUp(2, step)), [0.5, 1, 1, 1, 0.5]);
   assertThrows(() => warmUp(0, step), OptionError, "warmUp: steps");
+  const never = { rate: 1, steps: Infinity };
+  assertThrows(() => exponentialDecay(never), OptionError, "exponentialDecay: steps: expected");
 });

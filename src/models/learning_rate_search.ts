@@ -20,6 +20,8 @@ import type { Sequential } from "./sequential.ts";
  * with a rate that rises exponentially, until the loss grows to four times its lowest; losses are smoothed, and a tenth of the
  * rate at the lowest is recommended, since the loss turns up only after a rate was too large for some steps.
  *
+ * It takes as much memory again as parameters, buffers and the optimiser's memory, for their copy.
+ *
  * What short trials see is the start of training: the best rate for a long one is often somewhat smaller, or falls.
  *
  * @param model Compiled.

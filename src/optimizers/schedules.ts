@@ -165,5 +165,6 @@ function checkRate(rate: number, what: string): void {
 }
 
 function checkSteps(steps: number, what: string): void {
-  checkNumber(steps, what, { min: 0, exclusiveMin: true });
+  // Not infinite: that would be a constant rate, whose sums are others.
+  checkNumber(steps, what, { min: 0, exclusiveMin: true, max: Number.MAX_VALUE });
 }

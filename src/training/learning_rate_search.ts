@@ -44,7 +44,10 @@ export interface LearningRateSearchOptions {
 export interface LearningRatePoint {
   /** α. */
   readonly rate: number;
-  /** The loss that it led to; Infinity if it was no finite number. */
+  /**
+   * Of a trial: the mean over the last quarter of its steps, Infinity if the loss was ever no finite number. Of the range test: the
+   * smoothed loss up to the step with this rate, measured before its update.
+   */
   readonly loss: number;
 }
 
