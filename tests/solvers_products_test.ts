@@ -109,15 +109,19 @@ Deno.test("products by hand", async () => {
   assertEquals(await cpu.gram([Float64Array.of(1, 2, 0)]), [Float64Array.of(19, 26, 26, 36)]);
 });
 
-Deno.test("products are computed where the option says, by default on the CPU if that is the software adapter", async () => {
+Deno.test("by default, large products are computed on a card, and all on the CPU where there is none", async () => {
   const gpu = await openGpu();
-  const x = new Float32Array(4 * 300);
-  const examples = await Examples.survey({ x, y: new Uint8Array(300), features: 4 });
-  const rounds = (where?: "auto" | "gpu" | "cpu") => openProducts(gpu, examples, where).rounds;
-  assertEquals([rounds("cpu"), rounds("gpu"), rounds(), rounds("auto")], [
-    false,
-    true,
-    false,
-    false,
+  const choose = async (rows: number, where?: "auto" | "gpu" | "cpu") => {
+    const x = new Float32Array(rows * 1024);
+    const examples = await Examples.survey({ x, y: new Uint8Array(rows), features: 1024 });
+    return openProducts(gpu, examples, where).rounds ? "gpu" : "cpu";
+  };
+  assertEquals(await choose(10, "gpu"), "gpu");
+  assertEquals([await choose(10, "cpu"), await choose(10), await choose(10, "auto")], [
+    "cpu",
+    "cpu",
+    "cpu",
   ]);
+  assertEquals(await choose(9000, "cpu"), "cpu");
+  assertEquals(await choose(9000), gpu.adapter.software ? "cpu" : "gpu");
 });

@@ -38,7 +38,7 @@ import { saga, stochasticGradient } from "./stochastic.ts";
  * | `newton` | w − t · H⁻¹∇f, quadratic convergence | two matrices of unknowns² | up to 4,096 unknowns |
  * | `lbfgs` | w − t · B∇f | `history` changes | most problems |
  * | `coordinateDescent` | all weights, one by one | X by columns | l1 |
- * | `sgd` | all mini-batches | two vectors of weights | low accuracy, streams |
+ * | `sgd` | all mini-batches | three vectors of weights | low accuracy, streams |
  * | `saga` | all examples, one by one | a residual for each example | l1, large n |
  *
  * Data: `x` and `y` in memory, or `batches`, a function that begins a pass over data that does not fit into memory; of a stream only the
@@ -60,6 +60,8 @@ import { saga, stochasticGradient } from "./stochastic.ts";
  * more than two classes), and τ = 1 / (r · l2), or 5 passes where l2 is 0. With a constant rate, it ends in a noise of the
  * order of rate · L · (variance of its gradients) / (2 · l2).
  *
+ * All but `newton` need features of about the same size, and few passes only where they are centred.
+ *
  * Shape: x [n, features], y [n]: 0 or 1, or 0 … classes − 1 → weights [features], or [classes, features].
  *
  * The same call gives the same bits on the same adapter.
@@ -76,7 +78,7 @@ import { saga, stochasticGradient } from "./stochastic.ts";
  * const x = new Float32Array([0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4]); // hours of study
  * const y = [0, 0, 1, 0, 1, 0, 1, 1]; // whether the exam was passed
  * const fit = await solveLogistic(gpu, { x, y, features: 1, l2: 1e-2 }, { solver: "newton" });
- * console.log(fit.reason, fit.iterations); // tolerance 5
+ * console.log(fit.reason, fit.iterations); // tolerance 4
  * const probability = (hours: number) => 1 / (1 + Math.exp(-(fit.weights[0]! * hours + fit.bias)));
  * console.log(probability(1) < 0.3, probability(4) > 0.7); // true true
  * ```

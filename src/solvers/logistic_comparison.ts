@@ -77,6 +77,18 @@ export interface SolverComparisons {
  * took to come within 10⁻², 10⁻⁴ and 10⁻⁶ of the optimum, and what becomes of those that have a rate if it is another.
  *
  * @throws {OptionError} as {@linkcode solveLogistic}; also if there is an l1, which only two solvers minimise, or the optimum is not found.
+ *
+ * @example
+ * ```ts
+ * import { compareSolvers, Gpu, Random } from "@strata/strata";
+ *
+ * await using gpu = await Gpu.open();
+ * const random = new Random(1);
+ * const x = Float32Array.from({ length: 400 }, () => random.normal());
+ * const y = Array.from({ length: 200 }, (_, i) => x[2 * i]! + random.normal() > 0 ? 1 : 0);
+ * const { rows } = await compareSolvers(gpu, { x, y, features: 2, l2: 1e-2 }, { passes: 10 });
+ * for (const { options, reached } of rows) console.log(options.solver, reached.map((r) => r.passes));
+ * ```
  */
 export async function compareSolvers(
   gpu: Gpu,

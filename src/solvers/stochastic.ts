@@ -1,8 +1,8 @@
 /**
  * Stochastic gradient descent and SAGA on the objective of logistic regression.
  *
- * Their steps are small and one after the other, so they run on the CPU, in float64: a step on the GPU would cost its launches,
- * some 50 µs, where one example of 784 features takes 1 µs.
+ * Their steps are small and one after the other, so they run on the CPU, in float64: for an example of 784 features, a step of SGD
+ * takes 5 µs there and one of SAGA 10; on the GPU it would take several launches of some 30 µs each.
  *
  * @module
  */
