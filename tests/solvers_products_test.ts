@@ -98,6 +98,28 @@ Deno.test("products on the GPU are those in float64, as far as float32 goes", as
   });
 });
 
+Deno.test("examples that are more than a binding holds are uploaded in parts", async () => {
+  const gpu = await openGpu();
+  const [n, d] = [33_000, 1024]; // 135 MB, where WebGPU promises bindings of 128 MiB
+  const x = new Float32Array(n * d);
+  const rows = [0, 8191, 8192, 16_383, 16_384, 32_767, 32_768, n - 1]; // ends of uploads of 32 MiB
+  for (const row of rows) x[row * d + row % d] = row + 1;
+  const examples = await Examples.survey({ x, y: new Uint8Array(n), features: d });
+  const card = new GpuProducts(gpu, examples);
+  try {
+    const z = await card.forward(new Float64Array(d).fill(1));
+    assertEquals([...z.keys()].filter((i) => z[i] !== 0), rows);
+    const g = new Float64Array(d);
+    for (const row of rows) {
+      assertEquals(z[row], row + 1);
+      g[row % d]! += row + 1;
+    }
+    assertEquals(await card.backward(new Float64Array(n).fill(1)), g);
+  } finally {
+    card.dispose();
+  }
+});
+
 Deno.test("products by hand", async () => {
   const x = new Float32Array([1, 2, 3, 4, 5, 6]);
   const cpu = new CpuProducts(await Examples.survey({ x, y: [0, 1, 0], features: 2 }));

@@ -5,12 +5,12 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { compareSolvers, generateDigits, Gpu } from "../mod.ts";
+import { compareSolvers, generateDigits, Gpu, StrataError } from "../mod.ts";
 import { formatComparison } from "./comparison_text.ts";
 
 const HELP = `Compares solvers on logistic regression: one digit against another, of drawn digits.
 
-  --examples N    how many (default 1000)
+  --examples N    how many (default 500)
   --l2 VALUE      weight of |w|² / 2 (default 0.01)
   --passes N      most passes of SGD (default 50)
   --seed N        draws the digits and orders them (default 0)`;
@@ -44,26 +44,43 @@ function twoDigits(
   return { x, y: rows.map((row) => digits.y[row] === 8 ? 1 : 0), features };
 }
 
+/** Measures and prints. @throws {StrataError} if an option is out of range. */
+async function compare(options: { count: number; l2: number; passes: number; seed: number }) {
+  const { count, l2, passes, seed } = options;
+  const data = twoDigits(count, seed);
+  await using gpu = await Gpu.open();
+  const { name } = gpu.adapter;
+  console.log(
+    `3 or 8: ${data.y.length} examples of ${data.features} numbers, l2 = ${l2}; ${name}\n`,
+  );
+  const found = await compareSolvers(gpu, { ...data, l2 }, { passes, seed });
+  console.log(formatComparison(found, data.x.byteLength));
+}
+
 if (import.meta.main) {
-  const { help, ...options } = parseArgs(Deno.args, {
+  const unknown: string[] = [];
+  const { help, examples, l2, passes, seed } = parseArgs(Deno.args, {
     boolean: ["help"],
     string: ["examples", "l2", "passes", "seed"],
-    default: { examples: "1000", l2: "0.01", passes: "50", seed: "0" },
+    default: { examples: "500", l2: "0.01", passes: "50", seed: "0" },
+    unknown: (argument: string) => {
+      unknown.push(argument);
+      return false;
+    },
   });
   if (help) {
     console.log(HELP);
+  } else if (unknown.length > 0) {
+    console.error(`Unknown: ${unknown.join(" ")}\n\n${HELP}`);
+    Deno.exitCode = 1;
   } else {
-    const seed = Number(options.seed);
-    const data = twoDigits(Number(options.examples), seed);
-    await using gpu = await Gpu.open();
-    const l2 = Number(options.l2);
-    console.log(
-      `3 or 8: ${data.y.length} examples of ${data.features} numbers, l2 = ${l2}; ${gpu.adapter.name}\n`,
-    );
-    const found = await compareSolvers(gpu, { ...data, l2 }, {
-      passes: Number(options.passes),
-      seed,
-    });
-    console.log(formatComparison(found, data.x.byteLength));
+    const numbers = { l2: Number(l2), passes: Number(passes), seed: Number(seed) };
+    try {
+      await compare({ count: Number(examples), ...numbers });
+    } catch (error) {
+      if (!(error instanceof StrataError)) throw error;
+      console.error(error.message);
+      Deno.exitCode = 1;
+    }
   }
 }

@@ -57,13 +57,12 @@ export class GpuProducts implements Products {
     for await (const { x, start, rows } of this.#uploads()) {
       using product = matmul(this.#gpu, weights, x, { transposeB: true });
       const padded = x.shape[0]!;
-      reads.push(
-        product.read().then((values) => {
-          for (let k = 0; k < count; k++) {
-            z.set(values.subarray(k * padded, k * padded + rows), k * n + start);
-          }
-        }),
-      );
+      const placed = product.read().then((values) => {
+        for (let k = 0; k < count; k++) {
+          z.set(values.subarray(k * padded, k * padded + rows), k * n + start);
+        }
+      });
+      reads.push(later(placed));
     }
     await Promise.all(reads);
     return z;
@@ -85,7 +84,7 @@ export class GpuProducts implements Products {
       }
       using factors = this.#gpu.tensor(values, [groups, count, GROUP]);
       using sums = batchedMatmul(this.#gpu, factors, x.reshape([groups, GROUP, d]));
-      reads.push(sums.read());
+      reads.push(later(sums.read()));
     }
     for (const sums of await Promise.all(reads)) {
       for (let at = 0; at < sums.length; at += count * d) {
@@ -163,6 +162,12 @@ export class GpuProducts implements Products {
       yield { x: this.#staging!, start: block.start + first, rows };
     }
   }
+}
+
+/** A promise that is awaited after others: if one of those fails first, its own failure is not reported as unhandled. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 function groupsOf(rows: number): number {
