@@ -60,12 +60,14 @@ Deno.test("1: the gradient of logistic regression is Xᵀ(p − y); the printed 
   assert(checkGradient(loss, beta, gradient) < 1e-9);
   assert(checkGradient(loss, beta, gradient.map((value) => -value)) > 0.5);
 
-  // β ← β − α · gradient, by both: one descends in every step, the other never does.
+  // β ← β − α · gradient: with the right one every step descends, with the printed one every step climbs.
+  const move = (from: Float64Array, rate: number) => {
+    const slope = right(from);
+    return from.map((value, k) => value - rate * slope[k]!);
+  };
   let [down, up] = [beta, beta];
   for (let step = 0; step < 20; step++) {
-    const [better, worse] = [right(down), right(up)].map((g, way) =>
-      g.map((value, k) => (way === 0 ? down : up)[k]! + (way === 0 ? -0.01 : 0.01) * value)
-    ) as [Float64Array<ArrayBuffer>, Float64Array<ArrayBuffer>];
+    const [better, worse] = [move(down, 0.01), move(up, -0.01)];
     assert(loss(better) < loss(down) && loss(worse) > loss(up));
     [down, up] = [better, worse];
   }
@@ -297,4 +299,19 @@ Deno.test("11: of the ways to convolve, the direct one needs the least memory", 
   // The matrix of windows holds every input about k² times.
   const input = 4 * 8 * 64 * 28 * 28;
   assert(bytes("im2col") >= 0.9 * 25 * input, `im2col: ${bytes("im2col")} bytes`);
+});
+
+Deno.test("docs/lecture.md: every link leads to a file, and the names it links are in it", async () => {
+  const page = new URL("../docs/lecture.md", import.meta.url);
+  const text = await Deno.readTextFile(page);
+  const links = [...text.matchAll(/\[([^\]]+)\]\(([^)#]+)\)/g)];
+  assert(links.length > 80, `only ${links.length} links`);
+  for (const [link, name, path] of links) {
+    const target = new URL(path!, page);
+    if ((await Deno.stat(target)).isDirectory) continue;
+    const source = await Deno.readTextFile(target);
+    for (const [, word] of name!.matchAll(/`(\w+)`/g)) {
+      assert(new RegExp(`\\b${word}\\b`).test(source), link);
+    }
+  }
 });
