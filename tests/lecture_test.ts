@@ -156,11 +156,11 @@ Deno.test("5, 6: AlexNet needs 227 × 227, and its filters count the same by bot
   const conv = layers[0]!.layer as Conv2d;
   assertEquals(conv.parameters([3, 227, 227])[0]!.shape, [96, 3, 11, 11]);
   assertEquals(conv.options.strides, 4);
-  for (const { layer } of layers) {
-    if (layer instanceof MaxPool2d) {
-      assertEquals([layer.options.poolSize, layer.options.strides], [3, 2]);
-    }
-  }
+  const pools = layers.map(({ layer }) => layer).filter((layer) => layer instanceof MaxPool2d);
+  assertEquals(pools.map(({ options }) => [options.poolSize, options.strides]), [[3, 2], [3, 2], [
+    3,
+    2,
+  ]]);
   const weights = layers.filter(({ layer }) => layer instanceof Conv2d)
     .map(({ layer, input }) => sizeOf(layer.parameters(input)[0]!.shape));
   const printed = [[3, 96, 11], [96, 128, 5], [256, 384, 3], [384, 192, 3], [384, 128, 3]];
