@@ -60,12 +60,14 @@ Deno.test("1: the gradient of logistic regression is Xᵀ(p − y); the printed 
   assert(checkGradient(loss, beta, gradient) < 1e-9);
   assert(checkGradient(loss, beta, gradient.map((value) => -value)) > 0.5);
 
-  // β ← β − α · gradient, by both: one descends in every step, the other never does.
+  // β ← β − α · gradient: with the right one every step descends, with the printed one every step climbs.
+  const move = (from: Float64Array, rate: number) => {
+    const slope = right(from);
+    return from.map((value, k) => value - rate * slope[k]!);
+  };
   let [down, up] = [beta, beta];
   for (let step = 0; step < 20; step++) {
-    const [better, worse] = [right(down), right(up)].map((g, way) =>
-      g.map((value, k) => (way === 0 ? down : up)[k]! + (way === 0 ? -0.01 : 0.01) * value)
-    ) as [Float64Array<ArrayBuffer>, Float64Array<ArrayBuffer>];
+    const [better, worse] = [move(down, 0.01), move(up, -0.01)];
     assert(loss(better) < loss(down) && loss(worse) > loss(up));
     [down, up] = [better, worse];
   }
@@ -154,11 +156,11 @@ Deno.test("5, 6: AlexNet needs 227 × 227, and its filters count the same by bot
   const conv = layers[0]!.layer as Conv2d;
   assertEquals(conv.parameters([3, 227, 227])[0]!.shape, [96, 3, 11, 11]);
   assertEquals(conv.options.strides, 4);
-  for (const { layer } of layers) {
-    if (layer instanceof MaxPool2d) {
-      assertEquals([layer.options.poolSize, layer.options.strides], [3, 2]);
-    }
-  }
+  const pools = layers.map(({ layer }) => layer).filter((layer) => layer instanceof MaxPool2d);
+  assertEquals(pools.map(({ options }) => [options.poolSize, options.strides]), [[3, 2], [3, 2], [
+    3,
+    2,
+  ]]);
   const weights = layers.filter(({ layer }) => layer instanceof Conv2d)
     .map(({ layer, input }) => sizeOf(layer.parameters(input)[0]!.shape));
   const printed = [[3, 96, 11], [96, 128, 5], [256, 384, 3], [384, 192, 3], [384, 128, 3]];
@@ -297,4 +299,19 @@ Deno.test("11: of the ways to convolve, the direct one needs the least memory", 
   // The matrix of windows holds every input about k² times.
   const input = 4 * 8 * 64 * 28 * 28;
   assert(bytes("im2col") >= 0.9 * 25 * input, `im2col: ${bytes("im2col")} bytes`);
+});
+
+Deno.test("docs/lecture.md: every link leads to a file, and the names it links are in it", async () => {
+  const page = new URL("../docs/lecture.md", import.meta.url);
+  const text = await Deno.readTextFile(page);
+  const links = [...text.matchAll(/\[([^\]]+)\]\(([^)#]+)\)/g)];
+  assert(links.length > 80, `only ${links.length} links`);
+  for (const [link, name, path] of links) {
+    const target = new URL(path!, page);
+    if ((await Deno.stat(target)).isDirectory) continue;
+    const source = await Deno.readTextFile(target);
+    for (const [, word] of name!.matchAll(/`(\w+)`/g)) {
+      assert(new RegExp(`\\b${word}\\b`).test(source), link);
+    }
+  }
 });
