@@ -172,7 +172,7 @@ export function taskOf(
  */
 function preference(
   pass: ConvolutionPass,
-  { channels, filters, groups, kernel }: ConvolutionGeometry,
+  { channels, filters, groups, kernel, output }: ConvolutionGeometry,
   { software }: MethodOptions,
 ): readonly ConvolutionMethodName[] {
   // What a transform costs is shared by the channels or filters that it serves.
@@ -184,7 +184,9 @@ function preference(
   if (!software) return inSpace;
   const taps = sizeOf(kernel);
   if (taps === 9 && served >= 48) return ["winograd", ...inSpace];
-  if (served * taps >= 784) return ["fft", ...inSpace];
+  // Large images are cut into tiles of the best size, of which less is overlap.
+  const worthwhile = Math.min(...output) >= 48 ? 400 : 784;
+  if (served * taps >= worthwhile) return ["fft", ...inSpace];
   return inSpace;
 }
 
