@@ -101,6 +101,18 @@ const RUNS: Readonly<Record<string, readonly Run[]>> = {
     args: [],
     output: /\none of 7×7 +7×7 .*\nthree of 3×3 +7×7 .*\n$/,
   }],
+  "xor.ts": [{
+    args: ["xor.svg"],
+    // The network of each of the last columns: right about AND, wrong about some point of XOR, right about XOR.
+    output:
+      /\n\(0, 0\) +0 +0 +0 +[01] +0\n\(0, 1\) +0 +1 +0 +[01] +1\n\(1, 0\) +0 +1 +0 +[01] +1\n\(1, 1\) +1 +0 +1 +[01] +0\n─+\nAt the end +4 of 4 +[0-3] of 4 +4 of 4\nAt best +4 of 4 +[0-3] of 4 +4 of 4\n\n.*\n([01▒·]{25} {2}[01▒·]{25} {2}[01▒·]{25}\n){13}$/,
+    async inspect(folder) {
+      const svg = await Deno.readTextFile(`${folder}/xor.svg`);
+      assertMatch(svg, /^<svg [^]*<\/svg>\n$/);
+      assertEquals(svg.match(/<circle/g)?.length, 12, "four points in each of three squares");
+      assertEquals(svg.match(/<path d="(M\d+ \d+h\d+v1h-\d+z)+"/g)?.length, 3, "an area in each");
+    },
+  }],
 };
 
 const EXAMPLES = [...Deno.readDirSync(new URL("examples/", ROOT))].map(({ name }) => name).sort();
