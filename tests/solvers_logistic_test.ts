@@ -50,7 +50,8 @@ function valueOf({ weights, bias }: LogisticFit, golden: GoldenLogistic): number
 
 /** The solvers that reach a tolerance, with the tolerance asked for. */
 const EXACT: LogisticOptions[] = [
-  { solver: "gradientDescent", rate: "lipschitz" },
+  // More than its 10,000 by default, for the features that are nearly alike.
+  { solver: "gradientDescent", rate: "lipschitz", maxIterations: 20_000 },
   { solver: "gradientDescent", rate: "backtracking" },
   { solver: "newton" },
   { solver: "lbfgs" },
@@ -64,8 +65,6 @@ for (const golden of goldenLogistic) {
     for (const options of EXACT) {
       const takesL1 = ["coordinateDescent", "saga"].includes(options.solver);
       if (golden.l1 > 0 && !takesL1) continue;
-      // Its features are nearly alike: 10,000 steps along the gradient do not reach this tolerance.
-      if (golden.mixing === 0.9 && options.solver === "gradientDescent") continue;
       const rate = options.solver === "gradientDescent" ? ` (${options.rate})` : "";
       await t.step(`${options.solver}${rate}`, async () => {
         const tolerance = 1e-8;
