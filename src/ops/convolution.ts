@@ -12,19 +12,13 @@ import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { ConvolutionOptions } from "../window_options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "./activation_source.ts";
-import type {
-  ConvolutionMethod,
-  ConvolutionPass,
-  ConvolutionTask,
-  MethodOptions,
-} from "./convolution_method.ts";
+import type { ConvolutionPass } from "./convolution_method.ts";
 import {
   ALGORITHM_OPTIONS,
   type AlgorithmOptions,
   type ConvolutionPlan,
-  methodOptionsOf,
   planConvolution,
-  taskOf,
+  prepareConvolution,
 } from "./convolution_plan.ts";
 import { expectShape } from "./launch.ts";
 import { sum } from "./reductions.ts";
@@ -226,11 +220,11 @@ export function convolveWeightGradient(
   const geometry = geometryOf(what, dims, x.shape, weightShape, options);
   expectShape(dy, [x.shape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
   if (options.dw !== undefined) expectShape(options.dw, weightShape, `${what}: dw`);
-  const { method, task, methodOptions } = resolve(
-    recorder,
+  const { method, task, methodOptions } = prepareConvolution(
+    recorder.device,
     "weightGradient",
     geometry,
-    x,
+    x.shape[0]!,
     options,
     what,
   );
@@ -274,7 +268,14 @@ export function convolve(
   checkOneOf(activation, `${what}: activation`, ACTIVATION_NAMES);
   const geometry = geometryOf(what, dims, x.shape, weight.shape, options);
   if (bias !== undefined) expectShape(bias, [geometry.filters], `${what}: bias`);
-  const { method, task, methodOptions } = resolve(recorder, "forward", geometry, x, options, what);
+  const { method, task, methodOptions } = prepareConvolution(
+    recorder.device,
+    "forward",
+    geometry,
+    x.shape[0]!,
+    options,
+    what,
+  );
   const y = recorder.empty([x.shape[0]!, geometry.filters, ...geometry.output]);
   method.forward(recorder, task, x, weight, { bias, activation }, y, methodOptions);
   return y;
@@ -293,11 +294,11 @@ export function convolveInputGradient(
   const { inputShape } = options;
   const geometry = geometryOf(what, dims, inputShape, weight.shape, options);
   expectShape(dy, [inputShape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
-  const { method, task, methodOptions } = resolve(
-    recorder,
+  const { method, task, methodOptions } = prepareConvolution(
+    recorder.device,
     "inputGradient",
     geometry,
-    dy,
+    dy.shape[0]!,
     options,
     what,
   );
@@ -329,19 +330,4 @@ function geometryOf(
     Object.fromEntries(given) as ConvolutionOptions,
     what,
   );
-}
-
-/** The method that computes a pass, and what it is given. */
-function resolve(
-  recorder: Recorder,
-  pass: ConvolutionPass,
-  geometry: ConvolutionGeometry,
-  { shape }: Tensor,
-  options: AlgorithmOptions,
-  what: string,
-): { method: ConvolutionMethod; task: ConvolutionTask; methodOptions: MethodOptions } {
-  const images = shape[0]!;
-  const plan = planConvolution(recorder.device, pass, geometry, images, options, what);
-  const methodOptions = methodOptionsOf(recorder.device, options, what);
-  return { ...taskOf(plan, geometry, images), methodOptions };
 }

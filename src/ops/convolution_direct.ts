@@ -16,8 +16,10 @@ import {
   type ConvolutionPass,
   type ConvolutionTask,
   type Epilogue,
+  MAX_TRIPS,
   type MethodOptions,
   NO_EPILOGUE,
+  registerGroups,
 } from "./convolution_method.ts";
 import {
   forwardPass,
@@ -25,6 +27,7 @@ import {
   packedLength,
   packWeights,
   type Pass,
+  passesOf,
   tapsOf,
 } from "./convolution_passes.ts";
 import {
@@ -38,9 +41,6 @@ const DIRECT = new KernelFamily("convolution/direct", [
   ACTIVATION_SOURCE,
   { name: "convolution_direct.wgsl", text: directText },
 ]);
-
-/** Trips of an invocation's loop, at most: fewer than the 65,535 at which lavapipe stops. */
-const MAX_TRIPS = 60_000;
 
 /** Why the direct kernels cannot take a convolution: an invocation would loop for too long. */
 function directRefusal(
@@ -91,7 +91,7 @@ function columnsOf(width: number, software: boolean): number {
 /** How the channels that come out of a group are cut into tiles: of 4 · rowGroups, or all of them if there are few. */
 function rowsOf(produced: number) {
   const narrow = produced < 4;
-  const rowGroups = narrow ? produced : produced > 8 ? 4 : produced > 4 ? 2 : 1;
+  const rowGroups = narrow ? produced : registerGroups(produced);
   const rowTiles = narrow ? Math.sign(produced) : Math.ceil(produced / (4 * rowGroups));
   return { narrow, rowGroups, rowTiles, padded: narrow ? produced : 4 * rowGroups * rowTiles };
 }
@@ -173,8 +173,7 @@ function workspace(
     return directWeightGradientWorkspace(geometry, count, options, whole);
   }
   // Of a strided input gradient, the weights of one residue at a time.
-  const passes = pass === "forward" ? [forwardPass(geometry)] : inputGradientPasses(geometry);
-  const bytes = passes.map((each) =>
+  const bytes = passesOf(pass, geometry).map((each) =>
     4 * packedLength(each, each.summed, rowsOf(each.produced).padded)
   );
   return [Math.max(0, ...bytes)];

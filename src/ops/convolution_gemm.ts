@@ -32,17 +32,12 @@ import {
   type ConvolutionTask,
   type Epilogue,
   type ImageRange,
+  MAX_TRIPS,
   type MethodOptions,
   NO_EPILOGUE,
+  registerGroups,
 } from "./convolution_method.ts";
-import {
-  forwardPass,
-  inputGradientPasses,
-  packedLength,
-  packWeights,
-  type Pass,
-  tapsOf,
-} from "./convolution_passes.ts";
+import { packedLength, packWeights, type Pass, passesOf, tapsOf } from "./convolution_passes.ts";
 import { NAN_SOURCE, perAxis } from "./launch.ts";
 import { blockFor } from "./matmul_plan.ts";
 
@@ -60,16 +55,8 @@ const BLOCK = new KernelFamily("convolution/gemmBlock", [
   { name: "convolution_gemm_block.wgsl", text: blockText },
 ]);
 
-/** Trips of an invocation's loops: fewer than the 65,535 at which lavapipe stops. */
-const MAX_TRIPS = 60_000;
-
 /** A number of channels, filled up to a multiple of 4. */
 const four = (channels: number): number => 4 * Math.ceil(channels / 4);
-
-/** The passes of a computation. */
-function passesOf(pass: ConvolutionPass, geometry: ConvolutionGeometry): Pass[] {
-  return pass === "forward" ? [forwardPass(geometry)] : inputGradientPasses(geometry);
-}
 
 /** Positions of the input that an axis of a pass reads, from −pad on. */
 function extentOf({ axes }: Pass): number[] {
@@ -94,13 +81,8 @@ function imagesOf({ axes, groups, summed }: Pass): GroupedImages {
 
 /** The filters of a group, padded to whole tiles. */
 function paddedRows(produced: number, { software }: MethodOptions): number {
-  const tile = software ? 4 * registerRows(produced) : blockFor(produced).rows;
+  const tile = software ? 4 * registerGroups(produced) : blockFor(produced).rows;
   return tile * Math.ceil(produced / tile);
-}
-
-/** vec4s of filters in the tile of an invocation. */
-function registerRows(produced: number): number {
-  return produced > 8 ? 4 : produced > 4 ? 2 : 1;
 }
 
 function refusal(
@@ -222,7 +204,7 @@ interface TiledLaunch {
 
 /** Eight invocations are one SIMD group of a software adapter. */
 function registerLaunch(produced: number, outputs: number, groups: number): TiledLaunch {
-  const rowGroups = registerRows(produced);
+  const rowGroups = registerGroups(produced);
   const rowTiles = Math.ceil(produced / (4 * rowGroups));
   const columns = outputs > 8 ? 16 : outputs > 4 ? 8 : 4;
   return {

@@ -25,14 +25,18 @@ import {
   type ConvolutionTask,
   type ImageRange,
   largestPhase,
+  MAX_TRIPS,
   type MethodOptions,
+  PARTIAL_BYTES,
   partsWorkspace,
+  registerGroups,
   sumOverParts,
+  sumOverSplits,
   weightShapeOf,
 } from "./convolution_method.ts";
 import { perAxis } from "./launch.ts";
 import { blockFor } from "./matmul_plan.ts";
-import { sum, sumWorkspace } from "./reductions.ts";
+import { sumWorkspace } from "./reductions.ts";
 
 const REGISTER = new KernelFamily("convolution/gemmWeightsRegister", [
   { name: "convolution_gemm_weights_register.wgsl", text: registerText },
@@ -41,10 +45,6 @@ const BLOCK = new KernelFamily("convolution/gemmWeightsBlock", [
   { name: "convolution_gemm_weights_block.wgsl", text: blockText },
 ]);
 
-/** Trips of an invocation's loops: fewer than the 65,535 at which lavapipe stops. */
-const MAX_TRIPS = 60_000;
-/** Bytes of partial sums that are worth their parallelism. */
-const PARTIAL_BYTES = 2 ** 25;
 /** Invocations that keep a software adapter busy, and workgroups that keep a card busy. */
 const BUSY = { software: 256, card: 256 };
 
@@ -75,7 +75,7 @@ function planOf(geometry: ConvolutionGeometry, images: number, options: MethodOp
 
 /** vec4s of a side of an invocation's tile, for a number of channels or filters. */
 function tileOf(channels: number): { groups: number; tiles: number; padded: number } {
-  const groups = channels > 8 ? 4 : channels > 4 ? 2 : 1;
+  const groups = registerGroups(channels);
   const tiles = Math.ceil(channels / (4 * groups));
   return { groups, tiles, padded: 4 * groups * tiles };
 }
@@ -210,29 +210,26 @@ function gradientOfRange(
   const frame = frameOf(g);
   const framed = channelsLast(recorder, x, range, xImages, frame, paddedChannels);
   const bare = channelsLast(recorder, dy, range, dyImages, bareFrame(g.output), paddedFilters);
-  const partial = parts === 1 ? out : recorder.empty([parts, ...out.shape]);
-  recorder.dispatch({
-    label: `convolution weight gradient gemm ${formatShape(x.shape)} ${formatShape(out.shape)}`,
-    kernel: plan.family.variant(plan.parameters),
-    tensors: { x: framed, dy: bare, dw: partial },
-    uniforms: {
-      ...plan.uniforms,
-      groups: g.groups,
-      channels: xImages.channels,
-      filters: dyImages.channels,
-      ...perAxis("ext", frame.extent),
-      ...perAxis("out", g.output),
-      ...perAxis("k", g.kernel),
-      ...perAxis("stride", g.strides),
-      ...perAxis("dilation", g.dilation),
-    },
-    workgroups: plan.workgroups,
-    flops: 2 * range.count * sizeOf(g.output) * out.size,
+  sumOverSplits(recorder, parts, out, (partial) => {
+    recorder.dispatch({
+      label: `convolution weight gradient gemm ${formatShape(x.shape)} ${formatShape(out.shape)}`,
+      kernel: plan.family.variant(plan.parameters),
+      tensors: { x: framed, dy: bare, dw: partial },
+      uniforms: {
+        ...plan.uniforms,
+        groups: g.groups,
+        channels: xImages.channels,
+        filters: dyImages.channels,
+        ...perAxis("ext", frame.extent),
+        ...perAxis("out", g.output),
+        ...perAxis("k", g.kernel),
+        ...perAxis("stride", g.strides),
+        ...perAxis("dilation", g.dilation),
+      },
+      workgroups: plan.workgroups,
+      flops: 2 * range.count * sizeOf(g.output) * out.size,
+    });
+    recorder.release(framed);
+    recorder.release(bare);
   });
-  recorder.release(framed);
-  recorder.release(bare);
-  if (parts > 1) {
-    sum(recorder, partial, { axis: 0, out });
-    recorder.release(partial);
-  }
 }

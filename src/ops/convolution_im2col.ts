@@ -18,25 +18,24 @@ import {
   type Epilogue,
   type ImageRange,
   largestPhase,
+  MAX_TRIPS,
   type MethodOptions,
   NO_EPILOGUE,
   partsWorkspace,
   sumOverParts,
+  sumOverSplits,
   weightShapeOf,
 } from "./convolution_method.ts";
 import { perAxis, workgroupsFor } from "./launch.ts";
 import { multiplyStacks, type Products } from "./matmul.ts";
 import { chooseMatmul } from "./matmul_plan.ts";
-import { sum, sumWorkspace } from "./reductions.ts";
+import { sumWorkspace } from "./reductions.ts";
 
 const IM2COL = new KernelFamily("convolution/im2col", [{ name: "im2col.wgsl", text: im2colText }]);
 const COL2IM = new KernelFamily("convolution/col2im", [{ name: "col2im.wgsl", text: col2imText }]);
 
 /** Neighbours of an output row that one invocation copies. */
 const RUN = 8;
-
-/** Trips of an invocation's loops: fewer than the 65,535 at which lavapipe stops. */
-const MAX_TRIPS = 60_000;
 
 /** The product of every image and group: filters × products times products × outputs; each pass transposes what it needs. */
 function productsOf(
@@ -179,15 +178,12 @@ export const IM2COL_METHOD: ConvolutionMethod = {
     const { geometry } = task;
     sumOverParts(recorder, task, dw, (range, out) => {
       const columns = im2col(recorder, x, geometry, range);
-      const single = range.count === 1;
-      const ofImages = single ? out : recorder.empty([range.count, ...out.shape]);
       const firstA = range.first * geometry.groups;
       const products = { ...productsOf("weightGradient", geometry, range.count), firstA };
-      multiplyStacks(recorder, products, dy, columns, ofImages, NO_EPILOGUE);
-      recorder.release(columns);
-      if (single) return;
-      sum(recorder, ofImages, { axis: 0, out });
-      recorder.release(ofImages);
+      sumOverSplits(recorder, range.count, out, (ofImages) => {
+        multiplyStacks(recorder, products, dy, columns, ofImages, NO_EPILOGUE);
+        recorder.release(columns);
+      });
     });
   },
 };

@@ -11,6 +11,12 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { sizeOf } from "../shape.ts";
 import type { ActivationName } from "./activation_source.ts";
 import { add } from "./elementwise.ts";
+import { sum } from "./reductions.ts";
+
+/** Trips of an invocation's loops, at most: fewer than the 65,535 at which lavapipe stops. */
+export const MAX_TRIPS = 60_000;
+/** Bytes of partial sums of dw that are worth their parallelism. */
+export const PARTIAL_BYTES = 2 ** 25;
 
 /** The three things that are computed of a convolution. */
 export type ConvolutionPass = "forward" | "inputGradient" | "weightGradient";
@@ -95,11 +101,34 @@ export interface ConvolutionMethod {
   ): void;
 }
 
+/** vec4s of channels or filters in the tile of an invocation that keeps up to 16 of them in registers. */
+export function registerGroups(channels: number): number {
+  return channels > 8 ? 4 : channels > 4 ? 2 : 1;
+}
+
 /** The shape of the weights. */
 export function weightShapeOf(
   { filters, channels, groups, kernel }: ConvolutionGeometry,
 ): number[] {
   return [filters, channels / groups, ...kernel];
+}
+
+/**
+ * Computes a sum in splits that run side by side, and adds them up in their order.
+ *
+ * @param compute Writes the splits, [splits, …out], or out itself if there is one.
+ */
+export function sumOverSplits(
+  recorder: Recorder,
+  splits: number,
+  out: Tensor,
+  compute: (partial: Tensor) => void,
+): void {
+  if (splits === 1) return compute(out);
+  const partial = recorder.empty([splits, ...out.shape]);
+  compute(partial);
+  sum(recorder, partial, { axis: 0, out });
+  recorder.release(partial);
 }
 
 /**

@@ -11,6 +11,7 @@ import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape, sizeOf } from "../shape.ts";
+import type { ConvolutionPass } from "./convolution_method.ts";
 import { perAxis, workgroupsFor } from "./launch.ts";
 
 /** One spatial dimension of a pass: which outputs are computed from which taps, and where they go. */
@@ -137,6 +138,14 @@ function gradientAxis(
     outStep: stride,
     outFirst: first,
   };
+}
+
+/** The passes of a forward step or of a gradient to the input. */
+export function passesOf(
+  pass: Exclude<ConvolutionPass, "weightGradient">,
+  geometry: ConvolutionGeometry,
+): Pass[] {
+  return pass === "forward" ? [forwardPass(geometry)] : inputGradientPasses(geometry);
 }
 
 /** Taps of a pass along each axis; where none matches, zeros are written: a sum over no channels, with one tap. */

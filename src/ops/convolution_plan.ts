@@ -96,7 +96,8 @@ export function planConvolution(
   what: string,
 ): ConvolutionPlan {
   const { algorithm = "auto", workspaceLimit = DEFAULT_LIMIT } = options;
-  const methodOptions = methodOptionsOf(device, options, what);
+  checkAlgorithmOptions(options, what);
+  const methodOptions = methodOptionsOf(device, options);
   const attempt = (name: ConvolutionMethodName) =>
     attemptMethod(device, name, pass, geometry, images, methodOptions, workspaceLimit);
   if (algorithm !== "auto") {
@@ -114,13 +115,11 @@ export function planConvolution(
 }
 
 /** What the methods need to know besides the geometry. */
-export function methodOptionsOf(
+function methodOptionsOf(
   { adapter: { software } }: Pick<Device, "adapter">,
-  options: AlgorithmOptions,
-  what: string,
+  { winogradTile = 2 }: AlgorithmOptions,
 ): MethodOptions {
-  checkAlgorithmOptions(options, what);
-  return { software, winogradTile: options.winogradTile ?? 2 };
+  return { software, winogradTile };
 }
 
 /** @throws {OptionError} if an option is wrong for every convolution. */
@@ -152,17 +151,27 @@ export function checkAlgorithm(
   }
 }
 
-/** The method of a plan, and its task. */
-export function taskOf(
-  { algorithm, imagesPerPart }: ConvolutionPlan,
+/**
+ * Plans a pass: the method that computes it, and what that is given.
+ *
+ * @throws {OptionError} as {@linkcode planConvolution} does.
+ */
+export function prepareConvolution(
+  device: Device,
+  pass: ConvolutionPass,
   geometry: ConvolutionGeometry,
   images: number,
-): { method: ConvolutionMethod; task: ConvolutionTask } {
+  options: AlgorithmOptions,
+  what: string,
+): { method: ConvolutionMethod; task: ConvolutionTask; methodOptions: MethodOptions } {
+  const plan = planConvolution(device, pass, geometry, images, options, what);
+  const { algorithm, imagesPerPart } = plan;
   const parts = Array.from({ length: Math.max(1, Math.ceil(images / imagesPerPart)) }, (_, i) => {
     const first = i * imagesPerPart;
     return { first, count: Math.min(imagesPerPart, images - first) };
   });
-  return { method: METHODS[algorithm], task: { geometry, parts } };
+  const methodOptions = methodOptionsOf(device, options);
+  return { method: METHODS[algorithm], task: { geometry, parts }, methodOptions };
 }
 
 /**

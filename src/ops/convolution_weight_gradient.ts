@@ -17,26 +17,26 @@ import {
   type ConvolutionTask,
   type ImageRange,
   largestPhase,
+  MAX_TRIPS,
   type MethodOptions,
+  PARTIAL_BYTES,
   partsWorkspace,
+  registerGroups,
   sumOverParts,
+  sumOverSplits,
   weightShapeOf,
 } from "./convolution_method.ts";
 import { perAxis } from "./launch.ts";
-import { sum, sumWorkspace } from "./reductions.ts";
+import { sumWorkspace } from "./reductions.ts";
 
 const WEIGHT_GRADIENT = new KernelFamily("convolution/weightGradient", [
   { name: "convolution_weight_gradient.wgsl", text: weightGradientText },
 ]);
 
-/** Trips of an invocation's loops: fewer than the 65,535 at which lavapipe stops. */
-const MAX_TRIPS = 60_000;
 /** vec4 accumulators of an invocation, at most; more are spilled too often. */
 const ACCUMULATORS = 50;
 /** Outputs that an invocation takes at once on its way along a row. */
 const WALK_COLUMNS = 4;
-/** Bytes of partial sums that are worth their parallelism. */
-const PARTIAL_BYTES = 2 ** 25;
 
 /** The tiles of an invocation, and how the rows of outputs are cut into parts. */
 function planOf(geometry: ConvolutionGeometry, images: number, { software }: MethodOptions) {
@@ -48,7 +48,7 @@ function planOf(geometry: ConvolutionGeometry, images: number, { software }: Met
   const [outD, outH, outW] = g.output as [number, number, number];
   const rowGroups = Math.max(
     1,
-    Math.min(filters > 8 ? 4 : filters > 4 ? 2 : 1, Math.floor(ACCUMULATORS / kW)),
+    Math.min(registerGroups(filters), Math.floor(ACCUMULATORS / kW)),
   );
   const tapRows = Math.max(1, Math.min(kH, Math.floor(ACCUMULATORS / (rowGroups * kW))));
   const rowTiles = Math.ceil(filters / (4 * rowGroups));
@@ -132,48 +132,45 @@ function gradientOfRange(
   const images = { groups, channels: filters, size: g.output };
   const interleaved = channelsLast(recorder, dy, range, images, bareFrame(g.output), padded);
   const lanes = options.software ? 8 : 64;
-  const partial = parts === 1 ? out : recorder.empty([parts, ...out.shape]);
   const items = parts * plan.itemsOfPart;
-  recorder.dispatch({
-    label: `convolution weight gradient ${formatShape(x.shape)} ${formatShape(out.shape)}`,
-    kernel: WEIGHT_GRADIENT.variant({
-      LANES: lanes,
-      ROW_GROUPS: rowGroups,
-      TAP_ROWS: tapRows,
-      TAPS: kW,
-      COLUMNS: WALK_COLUMNS,
-      STRIDE: g.strides[2]!,
-      DILATION: g.dilation[2]!,
-      POSITIONS: (WALK_COLUMNS - 1) * g.strides[2]! + (kW - 1) * g.dilation[2]! + 1,
-    }),
-    tensors: { x, dy: interleaved, dw: partial },
-    uniforms: {
-      items,
-      first,
-      parts,
-      part_rows: partRows,
-      rows,
-      row_tiles: rowTiles,
-      groups,
-      channels,
-      filters,
-      ...perAxis("in", g.input),
-      ...perAxis("out", g.output),
-      k_d: kD,
-      k_h: kH,
-      tap_blocks: tapBlocks,
-      stride_d: g.strides[0]!,
-      stride_h: g.strides[1]!,
-      dilation_d: g.dilation[0]!,
-      dilation_h: g.dilation[1]!,
-      ...perAxis("pad", g.padBefore),
-    },
-    workgroups: rowTiles * groups * Math.ceil(items / lanes),
-    flops: 2 * count * pixels * out.size,
+  sumOverSplits(recorder, parts, out, (partial) => {
+    recorder.dispatch({
+      label: `convolution weight gradient ${formatShape(x.shape)} ${formatShape(out.shape)}`,
+      kernel: WEIGHT_GRADIENT.variant({
+        LANES: lanes,
+        ROW_GROUPS: rowGroups,
+        TAP_ROWS: tapRows,
+        TAPS: kW,
+        COLUMNS: WALK_COLUMNS,
+        STRIDE: g.strides[2]!,
+        DILATION: g.dilation[2]!,
+        POSITIONS: (WALK_COLUMNS - 1) * g.strides[2]! + (kW - 1) * g.dilation[2]! + 1,
+      }),
+      tensors: { x, dy: interleaved, dw: partial },
+      uniforms: {
+        items,
+        first,
+        parts,
+        part_rows: partRows,
+        rows,
+        row_tiles: rowTiles,
+        groups,
+        channels,
+        filters,
+        ...perAxis("in", g.input),
+        ...perAxis("out", g.output),
+        k_d: kD,
+        k_h: kH,
+        tap_blocks: tapBlocks,
+        stride_d: g.strides[0]!,
+        stride_h: g.strides[1]!,
+        dilation_d: g.dilation[0]!,
+        dilation_h: g.dilation[1]!,
+        ...perAxis("pad", g.padBefore),
+      },
+      workgroups: rowTiles * groups * Math.ceil(items / lanes),
+      flops: 2 * count * pixels * out.size,
+    });
+    recorder.release(interleaved);
   });
-  recorder.release(interleaved);
-  if (parts > 1) {
-    sum(recorder, partial, { axis: 0, out });
-    recorder.release(partial);
-  }
 }
