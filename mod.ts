@@ -200,6 +200,7 @@ export type { Averaging } from "./src/solvers/pegasos_descent.ts";
 export { smo, type SmoOptions, type SmoResult } from "./src/solvers/smo.ts";
 export type { SparseRows, SvmData, SvmPoints } from "./src/solvers/svm_data.ts";
 export type { SvmKernel } from "./src/solvers/svm_kernel.ts";
+export type { ConvergencePoint, RateTrial, ReachedAccuracy } from "./src/convergence.ts";
 export { solveLogistic } from "./src/solvers/logistic.ts";
 export * from "./src/solvers/logistic_comparison.ts";
 export type {
@@ -232,6 +233,7 @@ export type {
   DeepNetworkOptions,
   NetworkOptions,
 } from "./src/models/network_options.ts";
+export * from "./src/models/optimizer_comparison.ts";
 export * from "./src/models/perceptron.ts";
 export { learningRateSearch } from "./src/models/learning_rate_search.ts";
 export { Sequential, type SequentialOptions } from "./src/models/sequential.ts";

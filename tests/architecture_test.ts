@@ -13,7 +13,8 @@ const PARTS: Record<string, [files: string, imports: string]> = {
   kernels: ["kernels/", ""],
   pure: [
     "src/errors.ts src/shape.ts src/options.ts src/random.ts src/text_table.ts " +
-    "src/window_options.ts src/convolution_shape.ts src/singular_values.ts src/filter_kernels.ts",
+    "src/window_options.ts src/convolution_shape.ts src/singular_values.ts src/filter_kernels.ts " +
+    "src/convergence.ts",
     "",
   ],
   reference: ["src/reference/", "pure"],

@@ -4,24 +4,26 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { ACTIVATION_NAMES, OptionError } from "../mod.ts";
-import { checkNumber, checkOneOf } from "../src/options.ts";
+import {
+  choice,
+  flag,
+  helpLines,
+  names,
+  number,
+  type Option,
+  type OptionTable,
+  type OptionValues,
+  parseNumber,
+  path,
+  readCommandLine,
+  text,
+  whole,
+} from "./command_line.ts";
 import { TEST_FRACTION } from "./table_data.ts";
 import { TRIAL_STEPS } from "./find_rate.ts";
 import { MODELS, SCHEDULES, SHIFT } from "./train_models.ts";
 import { type OptimizerChoice, OPTIMIZERS } from "./train_optimizers.ts";
-
-/** An option: how its text becomes a value, and what the help says. */
-interface Option<T> {
-  /** What stands for the value in the help; empty for a switch. */
-  readonly value: string;
-  readonly help: string;
-  /** The text that stands for the value when the option is not given. */
-  readonly default?: string;
-  /** @throws {OptionError} naming the option and what is expected. */
-  readonly parse: (text: string, option: string) => T;
-}
 
 const SEEDS = 2 ** 32;
 
@@ -88,14 +90,12 @@ const OPTIONS = {
   seed: whole("SEED", "7", 0, "Of all randomness; the same seed, the same result", SEEDS - 1),
   out: path("Folder for the results; default runs/MODEL-DATE-TIME"),
   help: flag("Show this"),
-} satisfies Record<string, Option<unknown>>;
+} satisfies OptionTable;
 
 type Name = keyof typeof OPTIONS;
 
 /** The options by their names on the command line. */
-export type TrainOptions = {
-  readonly [N in Name]: ReturnType<(typeof OPTIONS)[N]["parse"]>;
-};
+export type TrainOptions = OptionValues<typeof OPTIONS>;
 
 /** The groups of the help. */
 const GROUPS: readonly (readonly [heading: string, names: readonly Name[]])[] = [
@@ -125,31 +125,7 @@ const GROUPS: readonly (readonly [heading: string, names: readonly Name[]])[] = 
  * @throws {OptionError} naming the option that is unknown or has a wrong value.
  */
 export function parseOptions(args: readonly string[]): TrainOptions {
-  const names = Object.keys(OPTIONS) as Name[];
-  const isFlag = (name: Name) => OPTIONS[name].value === "";
-  const unknown: string[] = [];
-  const given: Record<string, unknown> = parseArgs(joinNegative(args), {
-    string: names.filter((name) => !isFlag(name)),
-    boolean: names.filter(isFlag),
-    alias: { help: "h" },
-    unknown: (arg: string) => unknown.push(arg) < 0,
-  });
-  if (given["help"] !== true) rejectUnknown([...unknown, ...(given["_"] as unknown[])].map(String));
-  for (const arg of args) {
-    const [, name, value] = /^--([^=]+)=(.*)$/s.exec(arg) ?? [];
-    if (name !== undefined && isFlag(name as Name)) {
-      throw new OptionError(`--${name}: expected no value, got "${value}"`);
-    }
-  }
-  const options = Object.fromEntries(names.map((name) => {
-    const { default: fallback, parse } = OPTIONS[name];
-    const text = given[name] === undefined ? fallback : String(given[name]);
-    if (text === "") {
-      throw new OptionError(`--${name}: expected a value (${OPTIONS[name].value}), got none`);
-    }
-    return [name, text === undefined ? undefined : parse(text, `--${name}`)];
-  })) as unknown as TrainOptions;
-  const isGiven = (name: Name) => given[name] !== undefined && given[name] !== false;
+  const { options, isGiven } = readCommandLine(OPTIONS, args);
   checkTogether(options, isGiven);
   const { momentum, weightDecay } = OPTIMIZERS[options.optimizer];
   return {
@@ -189,12 +165,7 @@ export function helpText(): string {
   const lines = GROUPS.flatMap(([heading, names]) => [
     "",
     heading,
-    ...names.map((name) => {
-      const { value, help, default: fallback }: Option<unknown> = OPTIONS[name];
-      const left = `  ${name === "help" ? "-h, " : ""}--${name}${value && ` ${value}`}`;
-      return left.padEnd(26) + help +
-        (value === "" || fallback === undefined ? "" : `; default ${fallback}`);
-    }),
+    ...helpLines(OPTIONS, names),
   ]);
   return `Trains a network on images, or on the rows of a CSV file, and saves it.
 
@@ -236,97 +207,6 @@ function optimizerLine([name, { about, learningRate }]: [string, OptimizerChoice
   return `  ${name.padEnd(10)}${`${learningRate}`.padEnd(14)}${about}`;
 }
 
-function rejectUnknown(unknown: readonly string[]): void {
-  const first = unknown[0];
-  if (first === undefined) return;
-  if (!first.startsWith("-")) {
-    throw new OptionError(`Expected options only, which begin with --, got "${first}"`);
-  }
-  const name = first.replace(/^-+/, "").replace(/=.*$/s, "");
-  const nearest = Object.keys(OPTIONS)
-    .map((known) => ({ known, distance: distance(name, known) }))
-    .sort((a, b) => a.distance - b.distance)[0]!;
-  const suggestion = nearest.distance <= Math.max(2, name.length / 2)
-    ? `; did you mean --${nearest.known}?`
-    : "";
-  throw new OptionError(`Unknown option ${first.replace(/=.*$/s, "")}${suggestion}`);
-}
-
-/** `--epochs -1` as `--epochs=-1`, so that the number is seen as the value that it is meant to be. */
-function joinNegative(args: readonly string[]): string[] {
-  const joined: string[] = [];
-  for (const arg of args) {
-    if (/^-[\d.]/.test(arg) && /^--[^=]+$/.test(joined.at(-1) ?? "")) {
-      joined.push(`${joined.pop()}=${arg}`);
-    } else joined.push(arg);
-  }
-  return joined;
-}
-
-/** How far a name is from an option's, whose beginning (`batch`) or initials (`lr`) are close to it. */
-function distance(name: string, known: string): number {
-  const initials = known.split("-").map((word) => word[0]).join("");
-  return known.startsWith(name) || initials === name ? 1 : editDistance(name, known);
-}
-
-/** Insertions, deletions and replacements that turn one text into the other (Levenshtein, 1965). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replace = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, replace));
-    }
-    row = next;
-  }
-  return row[b.length]!;
-}
-
-function choice<T extends string>(names: readonly T[], fallback: T, help: string): Option<T> {
-  const parse = (text: string, option: string) => {
-    checkOneOf(text, option, names);
-    return text;
-  };
-  return { value: "NAME", default: fallback, help, parse };
-}
-
-function number<D extends string | undefined>(
-  value: string,
-  fallback: D,
-  range: { min?: number; max?: number; integer?: boolean; exclusiveMin?: boolean },
-  help: string,
-): Option<number | (D extends string ? never : undefined)> {
-  const parse = (text: string, option: string) => parseNumber(text, option, range);
-  return { value, help, parse, ...(fallback === undefined ? {} : { default: fallback }) };
-}
-
-function whole<D extends string | undefined>(
-  value: string,
-  fallback: D,
-  min: number,
-  help: string,
-  max: number = Infinity,
-): Option<number | (D extends string ? never : undefined)> {
-  return number(value, fallback, { min, max, integer: true }, help);
-}
-
-function path(help: string, value = "DIR"): Option<string | undefined> {
-  return text(value, help);
-}
-
-function text(value: string, help: string): Option<string | undefined> {
-  return { value, help, parse: (text) => text };
-}
-
-function names(help: string): Option<readonly string[] | undefined> {
-  return { value: "NAME,…", help, parse: (text) => text.split(",") };
-}
-
-function flag(help: string): Option<boolean> {
-  return { value: "", default: "false", help, parse: (text) => text === "true" };
-}
-
 function separator(help: string): Option<string | undefined> {
   return { value: "C", help, parse: parseSeparator };
 }
@@ -339,14 +219,4 @@ function parseSeparator(text: string, option: string): string | undefined {
   if (text === "tab") return "\t";
   if (text.length === 1 && !/["\r\n]/.test(text)) return text;
   throw new OptionError(`${option}: expected one character or tab, got ${JSON.stringify(text)}`);
-}
-
-function parseNumber(
-  text: string,
-  option: string,
-  range: { min?: number; max?: number; integer?: boolean; exclusiveMin?: boolean },
-): number {
-  const value = text.trim() === "" ? NaN : Number(text);
-  checkNumber(Number.isNaN(value) ? text : value, option, range);
-  return value;
 }

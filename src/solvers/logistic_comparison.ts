@@ -5,6 +5,14 @@
  * @module
  */
 
+import {
+  type ConvergencePoint,
+  leastGap,
+  RATE_FACTORS,
+  type RateTrial,
+  reach,
+  type ReachedAccuracy,
+} from "../convergence.ts";
 import { OptionError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { checkKeys, checkNumber } from "../options.ts";
@@ -13,8 +21,6 @@ import type { LogisticFit, LogisticOptions, LogisticProblem } from "./logistic_o
 
 /** Relative distances from the optimum at which a comparison looks. */
 const ACCURACIES = [1e-2, 1e-4, 1e-6] as const;
-/** Rates that are tried, relative to that of the method. */
-const FACTORS = [0.01, 0.1, 1, 10, 100] as const;
 
 /** Options of {@linkcode compareSolvers}. */
 export interface ComparisonOptions {
@@ -26,35 +32,13 @@ export interface ComparisonOptions {
   readonly seed?: number;
 }
 
-/** What it took to come near the optimum. */
-export interface ReachedAccuracy {
-  /** (f − f*) / f* */
-  readonly accuracy: number;
-  /** Iterations, or undefined if it was not reached; then so are the others. */
-  readonly iterations: number | undefined;
-  /** Passes over the data, the first look at it not included. */
-  readonly passes: number | undefined;
-  /** Since the call of the solver. */
-  readonly milliseconds: number | undefined;
-  /** Bytes of examples read. */
-  readonly bytes: number | undefined;
-}
-
-/** What a rate led to. */
-export interface RateTrial {
-  /** Relative to the method's own. */
-  readonly factor: number;
-  /** The least (f − f*) / f*; ∞ if it diverged at once. */
-  readonly gap: number;
-  /** Passes to 10⁻², or undefined. */
-  readonly passes: number | undefined;
-}
-
 /** One row of the comparison. */
 export interface SolverComparison {
   /** The options it was run with. */
   readonly options: LogisticOptions;
-  /** For each of 10⁻², 10⁻⁴, 10⁻⁶. */
+  /** The state at the start and after each iteration; distances are (f − f*) / f*, never below 0. */
+  readonly curve: readonly ConvergencePoint[];
+  /** What it took to 10⁻², 10⁻⁴, 10⁻⁶. */
   readonly reached: readonly ReachedAccuracy[];
   /** The least (f − f*) / f* of its trace; 0 where only rounding is left. */
   readonly gap: number;
@@ -121,10 +105,12 @@ export async function compareSolvers(
   for (const row of list) {
     if (row.solver === "coordinateDescent" && "batches" in problem) continue;
     const fit = await solveLogistic(gpu, problem, row);
+    const curve = curveOf(fit, optimum);
     rows.push({
       options: row,
-      reached: ACCURACIES.map((accuracy) => reach(fit, optimum, accuracy)),
-      gap: leastGap(fit, optimum),
+      curve,
+      reached: ACCURACIES.map((accuracy) => reach(curve, accuracy)),
+      gap: leastGap(curve),
       stateBytes: fit.stateBytes,
       rates: await tryRates(gpu, problem, row, fit, optimum),
     });
@@ -132,20 +118,14 @@ export async function compareSolvers(
   return { optimum, rows };
 }
 
-function reach(fit: LogisticFit, optimum: number, accuracy: number): ReachedAccuracy {
-  const entry = fit.trace.find(({ objective }) => objective - optimum <= accuracy * optimum);
-  return {
-    accuracy,
-    iterations: entry?.iteration,
-    passes: entry === undefined ? undefined : entry.passes - 1,
-    milliseconds: entry?.milliseconds,
-    bytes: entry?.bytes,
-  };
-}
-
-function leastGap({ trace }: LogisticFit, optimum: number): number {
-  const gaps = trace.slice(1).map(({ objective }) => (objective - optimum) / optimum);
-  return Math.max(0, gaps.filter(Number.isFinite).reduce((a, b) => Math.min(a, b), Infinity));
+function curveOf({ trace }: LogisticFit, optimum: number): ConvergencePoint[] {
+  return trace.map(({ iteration, passes, milliseconds, bytes, objective }) => ({
+    iterations: iteration,
+    passes: passes - 1,
+    milliseconds,
+    bytes,
+    gap: Math.max(0, (objective - optimum) / optimum),
+  }));
 }
 
 /** The same method with other rates: the step that it took, or a schedule from its first step, times a factor. */
@@ -160,13 +140,10 @@ async function tryRates(
   const first = fit.trace[1]?.step;
   if (first === undefined) return [];
   const trials: RateTrial[] = [];
-  for (const factor of FACTORS) {
-    const other = await solveLogistic(gpu, problem, { ...options, rate: factor * first });
-    trials.push({
-      factor,
-      gap: leastGap(other, optimum),
-      passes: reach(other, optimum, ACCURACIES[0]).passes,
-    });
+  for (const factor of RATE_FACTORS) {
+    const rate = factor * first;
+    const curve = curveOf(await solveLogistic(gpu, problem, { ...options, rate }), optimum);
+    trials.push({ factor, gap: leastGap(curve), passes: reach(curve, ACCURACIES[0]).passes });
   }
   return trials;
 }
