@@ -1,5 +1,5 @@
 /**
- * The comparison of solvers, and its tables.
+ * The comparison of solvers of logistic regression, and its table.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { OptionError } from "../src/errors.ts";
 import { compareSolvers, type SolverComparison } from "../src/solvers/logistic_comparison.ts";
-import { formatComparison } from "../tools/comparison_text.ts";
+import { formatLogistic } from "../tools/comparison_text.ts";
 import { goldenCase, goldenProblem } from "./golden_logistic.ts";
 import { openGpu } from "./gpu.ts";
 
@@ -21,8 +21,16 @@ Deno.test("a comparison measures every solver against the optimum", async () => 
     rows.map(({ options }) => options.solver),
     ["gradientDescent", "newton", "coordinateDescent", "lbfgs", "sgd"],
   );
-  for (const { options, reached, gap, stateBytes, rates } of rows) {
+  for (const { options, curve, reached, gap, stateBytes, rates } of rows) {
     const { solver } = options;
+    assert(curve.every((point) => point.gap >= 0 && Number.isFinite(point.gap)));
+    curve.slice(1).forEach(({ iterations, passes, milliseconds, bytes }, i) => {
+      assertEquals(iterations, curve[i]!.iterations + 1);
+      for (const [now, before] of [[passes, curve[i]!.passes], [bytes, curve[i]!.bytes]]) {
+        assert(now! > before!);
+      }
+      assert(milliseconds >= curve[i]!.milliseconds);
+    });
     assertEquals(reached.map(({ accuracy }) => accuracy), [1e-2, 1e-4, 1e-6]);
     assert(stateBytes > 0);
     const numbers = reached.map(({ passes }) => passes ?? Infinity);
@@ -35,6 +43,8 @@ Deno.test("a comparison measures every solver against the optimum", async () => 
     assertEquals(rates.length, ["gradientDescent", "sgd"].includes(solver) ? 5 : 0);
     // A hundredth of 1 / L is slower.
     if (solver === "gradientDescent") assert((rates[0]!.passes ?? Infinity) > rates[2]!.passes!);
+    // Its own schedule, times one, is the method again.
+    if (solver === "sgd") assertEquals(rates[2]!.passes, reached[0]!.passes);
   }
   const iterations = (i: number) => rows[i]!.reached[2]!.iterations!;
   assert(iterations(1) < iterations(3) && iterations(3) < iterations(0));
@@ -63,18 +73,17 @@ Deno.test("a comparison refuses what not all can do, and leaves out who cannot",
 });
 
 Deno.test("the words of the table follow from its numbers", () => {
-  const reached = (...iterations: (number | undefined)[]) =>
-    [1e-2, 1e-4, 1e-6].map((accuracy, i) => ({
-      accuracy,
-      iterations: iterations[i],
-      passes: iterations[i],
-      milliseconds: iterations[i],
-      bytes: iterations[i] === undefined ? undefined : 1e6,
-    }));
+  const reached = (...iterations: number[]) =>
+    [1e-2, 1e-4, 1e-6].map((accuracy, i) => {
+      const at = iterations[i];
+      if (at === undefined) return { accuracy };
+      return { accuracy, iterations: at, passes: at, milliseconds: at, bytes: 1e6, gap: 0 };
+    });
   const trial = (factor: number, passes?: number) => ({ factor, gap: 0, passes });
   const rows: SolverComparison[] = [
     {
       options: { solver: "newton" },
+      curve: [],
       reached: reached(3, 4, 4),
       gap: 0,
       stateBytes: 5e6,
@@ -82,6 +91,7 @@ Deno.test("the words of the table follow from its numbers", () => {
     },
     {
       options: { solver: "gradientDescent" },
+      curve: [],
       reached: reached(10, 20, 30),
       gap: 0,
       stateBytes: 5e3,
@@ -89,13 +99,14 @@ Deno.test("the words of the table follow from its numbers", () => {
     },
     {
       options: { solver: "sgd" },
+      curve: [],
       reached: reached(10),
       gap: 2e-3,
       stateBytes: 5e4,
       rates: [trial(0.1, 90), trial(1, 10), trial(10)],
     },
   ];
-  const text = formatComparison({ optimum: 0.5, rows }, 1e6);
+  const text = formatLogistic({ optimum: 0.5, rows }, 1e6);
   const lines = text.split("\n").map((line) => line.split(/ {2,}/).join(" | "));
   assertEquals(lines[0], "f* = 0.5");
   for (

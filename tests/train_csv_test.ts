@@ -13,7 +13,10 @@ import { Sequential } from "../src/models/sequential.ts";
 import { Random } from "../src/random.ts";
 import { parseOptions } from "../tools/train_options.ts";
 import { openGpu } from "./gpu.ts";
-import { train, withFolder } from "./train_task.ts";
+import { runTask, type RunTaskOptions, withFolder } from "./task.ts";
+
+const train = (args: readonly string[], options?: RunTaskOptions) =>
+  runTask("train", args, options);
 
 /** Stones of three kinds, which weight and colour tell apart but for a few. */
 async function writeStones(path: string, count: number, separator = ","): Promise<void> {

@@ -15,7 +15,10 @@ import { OPTIMIZERS } from "../tools/train_optimizers.ts";
 import { helpText, parseOptions } from "../tools/train_options.ts";
 import { openGpu } from "./gpu.ts";
 import { writeColours, writeDigits } from "./image_data.ts";
-import { train, withFolder } from "./train_task.ts";
+import { runTask, type RunTaskOptions, withFolder } from "./task.ts";
+
+const train = (args: readonly string[], options?: RunTaskOptions) =>
+  runTask("train", args, options);
 
 /** The environment of somebody who has never had MNIST. */
 function nobody(folder: string): Record<string, string> {

@@ -5,7 +5,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { OptionError } from "../mod.ts";
+import { OptionError, StrataError } from "../mod.ts";
 import { checkNumber, checkOneOf } from "../src/options.ts";
 
 /** An option: how its text becomes a value, and what the help says. */
@@ -71,6 +71,26 @@ export function readCommandLine<T extends OptionTable>(
     options,
     isGiven: (name) => given[name as string] !== undefined && given[name as string] !== false,
   };
+}
+
+/** Exit codes: of a failure, and of a wrong command line. */
+const FAILED = 1;
+const WRONG_USE = 2;
+
+/**
+ * Tells an error that its message explains: what the module or the system refuses. A bug goes on, since its stack is wanted.
+ *
+ * @param task Whose `--help` lists the options.
+ * @returns The exit code.
+ */
+export function reportError(error: unknown, task: string): number {
+  const isExpected = error instanceof StrataError ||
+    Object.values(Deno.errors).some((type) => error instanceof type);
+  if (!isExpected) throw error;
+  console.error((error as Error).message);
+  if (!(error instanceof OptionError)) return FAILED;
+  console.error(`deno task ${task} --help lists the options.`);
+  return WRONG_USE;
 }
 
 /** A line of the help for each of the options named. */

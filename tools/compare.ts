@@ -1,86 +1,117 @@
 /**
- * Prints the lecture's table of solvers for logistic regression, filled in by measuring: `deno task compare`.
+ * Prints the lecture's two tables of solvers, for logistic regression and for a network, filled in by measuring: `deno task compare`.
  *
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
-import { compareSolvers, generateDigits, Gpu, StrataError } from "../mod.ts";
-import { formatComparison } from "./comparison_text.ts";
+import { compareOptimizers, compareSolvers, Dataset, Dense, Gpu, writeFileAtomic } from "../mod.ts";
+import { joinPath } from "../src/data/files.ts";
+import {
+  choice,
+  flag,
+  helpLines,
+  number,
+  path,
+  readCommandLine,
+  reportError,
+  text,
+  whole,
+} from "./command_line.ts";
+import { comparisonCharts, type NamedCurve } from "./comparison_charts.ts";
+import { type ComparisonData, loadComparisonData } from "./comparison_data.ts";
+import { formatLogistic, formatNetwork, METHOD_NAMES } from "./comparison_text.ts";
 
-const HELP = `Compares solvers on logistic regression: one digit against another, of drawn digits.
+const OPTIONS = {
+  problem: choice(
+    ["both", "logistic", "mlp"],
+    "both",
+    "Logistic regression, or a hidden layer too",
+  ),
+  data: path("Folder of MNIST, or a CSV file; default drawn digits", "PATH"),
+  label: text("NAME", "Column of the CSV file to predict"),
+  examples: whole("N", "500", 2, "The first N, or all there are"),
+  l2: number("VALUE", "0.01", { min: 0 }, "Weight of |w|² / 2, of logistic regression"),
+  hidden: whole("N", "32", 1, "Units of the network's hidden layer"),
+  "batch-size": whole("N", "32", 1, "Examples of a step of the network's SGD"),
+  passes: whole("N", "50", 1, "Most passes over the data, of SGD and of the network"),
+  seed: whole("SEED", "0", 0, "Draws digits and weights, orders the examples", 2 ** 32 - 1),
+  out: { ...path("Folder for the pictures"), default: "runs/compare" },
+  help: flag("Show this"),
+};
 
-  --examples N    how many (default 500)
-  --l2 VALUE      weight of |w|² / 2 (default 0.01)
-  --passes N      most passes of SGD (default 50)
-  --seed N        draws the digits and orders them (default 0)`;
+const HELP = `Compares solvers on even against odd digits, or on the records of a CSV file.
 
-/** Takes from each feature its mean, without which all features are alike to the intercept and gradients are slow. */
-function centre(x: Float32Array, features: number): void {
-  for (let j = 0; j < features; j++) {
-    let sum = 0;
-    for (let at = j; at < x.length; at += features) sum += x[at]!;
-    const mean = sum / (x.length / features);
-    for (let at = j; at < x.length; at += features) x[at]! -= mean;
+  deno task compare [option …]
+
+${helpLines(OPTIONS, Object.keys(OPTIONS)).join("\n")}`;
+
+type Options = ReturnType<typeof readCommandLine<typeof OPTIONS>>["options"];
+
+if (import.meta.main) Deno.exitCode = await main(Deno.args);
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const { options } = readCommandLine(OPTIONS, args);
+    if (options.help) console.log(HELP);
+    else await compare(options);
+    return 0;
+  } catch (error) {
+    return reportError(error, "compare");
   }
 }
 
-/** The examples of two classes, as zeros and ones. */
-function twoDigits(
-  count: number,
-  seed: number,
-): { x: Float32Array; y: number[]; features: number } {
-  // A fifth of all digits is one of the two.
-  const digits = generateDigits({ count: 5 * count, seed });
-  const features = digits.x.length / digits.length;
-  const rows = Array.from({ length: digits.length }, (_, i) => i)
-    .filter((i) => digits.y[i] === 3 || digits.y[i] === 8);
-  const scale = digits.x instanceof Uint8Array ? 1 / 255 : 1;
-  const x = new Float32Array(rows.length * features);
-  rows.forEach((row, i) => {
-    for (let j = 0; j < features; j++) x[i * features + j] = scale * digits.x[row * features + j]!;
-  });
-  centre(x, features);
-  return { x, y: rows.map((row) => digits.y[row] === 8 ? 1 : 0), features };
-}
-
-/** Measures and prints. @throws {StrataError} if an option is out of range. */
-async function compare(options: { count: number; l2: number; passes: number; seed: number }) {
-  const { count, l2, passes, seed } = options;
-  const data = twoDigits(count, seed);
+async function compare(options: Options): Promise<void> {
+  const data = await loadComparisonData(options);
   await using gpu = await Gpu.open();
-  const { name } = gpu.adapter;
+  const { name, y, features } = data;
   console.log(
-    `3 or 8: ${data.y.length} examples of ${data.features} numbers, l2 = ${l2}; ${name}\n`,
+    `${name}: ${y.length} examples of ${features} numbers; ${gpu.adapter.name}`,
   );
-  const found = await compareSolvers(gpu, { ...data, l2 }, { passes, seed });
-  console.log(formatComparison(found, data.x.byteLength));
+  if (options.problem !== "mlp") await compareLogistic(gpu, data, options);
+  if (options.problem !== "logistic") await compareNetwork(gpu, data, options);
 }
 
-if (import.meta.main) {
-  const unknown: string[] = [];
-  const { help, examples, l2, passes, seed } = parseArgs(Deno.args, {
-    boolean: ["help"],
-    string: ["examples", "l2", "passes", "seed"],
-    default: { examples: "500", l2: "0.01", passes: "50", seed: "0" },
-    unknown: (argument: string) => {
-      unknown.push(argument);
-      return false;
-    },
-  });
-  if (help) {
-    console.log(HELP);
-  } else if (unknown.length > 0) {
-    console.error(`Unknown: ${unknown.join(" ")}\n\n${HELP}`);
-    Deno.exitCode = 1;
-  } else {
-    const numbers = { l2: Number(l2), passes: Number(passes), seed: Number(seed) };
-    try {
-      await compare({ count: Number(examples), ...numbers });
-    } catch (error) {
-      if (!(error instanceof StrataError)) throw error;
-      console.error(error.message);
-      Deno.exitCode = 1;
-    }
-  }
+async function compareLogistic(gpu: Gpu, data: ComparisonData, options: Options): Promise<void> {
+  const { x, y, features, classes } = data;
+  const { l2, passes, seed } = options;
+  const problem = { x, y, features, classes, l2 };
+  const found = await compareSolvers(gpu, problem, { passes, seed });
+  console.log(`\nLogistic regression, l2 = ${l2}\n${formatLogistic(found, x.byteLength)}`);
+  const curves = found.rows.map(({ options, curve }) => ({
+    name: METHOD_NAMES[options.solver],
+    curve,
+  }));
+  await saveCharts("logistic", "Logistic regression", "(f − f*) / f*", curves, options);
+}
+
+async function compareNetwork(gpu: Gpu, data: ComparisonData, options: Options): Promise<void> {
+  const { x, y, features, classes } = data;
+  const { hidden, passes, seed, "batch-size": batchSize } = options;
+  const title = `Network ${features}-${hidden}-${classes}`;
+  const layers = [
+    new Dense({ units: hidden, activation: "tanh" }),
+    new Dense({ units: classes }),
+  ];
+  const examples = new Dataset({ x, y, classes, inputShape: [features] });
+  const found = await compareOptimizers(gpu, layers, examples, { passes, seed, batchSize });
+  console.log(`\n${title}, tanh\n${formatNetwork(found, x.byteLength)}`);
+  const curves = found.rows.map(({ method, curve }) => ({ name: METHOD_NAMES[method], curve }));
+  await saveCharts("mlp", title, "f / f₀", curves, options);
+}
+
+async function saveCharts(
+  problem: string,
+  title: string,
+  distance: string,
+  curves: readonly NamedCurve[],
+  { out: folder }: Options,
+): Promise<void> {
+  const charts = comparisonCharts(title, distance, curves);
+  await Deno.mkdir(folder!, { recursive: true });
+  const files = Object.entries(charts).map(([axis, svg]) => ({
+    path: joinPath(folder!, `${problem}-${axis}.svg`),
+    svg,
+  }));
+  for (const { path, svg } of files) await writeFileAtomic(path, new TextEncoder().encode(svg));
+  console.log(`\nCurves: ${files.map(({ path }) => path).join(", ")}`);
 }

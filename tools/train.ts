@@ -4,15 +4,9 @@
  * @module
  */
 
-import {
-  Gpu,
-  NonFiniteError,
-  OptionError,
-  type Schedule,
-  type Sequential,
-  StrataError,
-} from "../mod.ts";
+import { Gpu, NonFiniteError, type Schedule, type Sequential } from "../mod.ts";
 import { checkNumber } from "../src/options.ts";
+import { reportError } from "./command_line.ts";
 import { findRate } from "./find_rate.ts";
 import { type Display, formatEpoch, openDisplay } from "./train_display.ts";
 import { createModel, defaultLearningRate, scheduleOf } from "./train_models.ts";
@@ -34,9 +28,7 @@ import {
 import { Stop, StoppedError } from "./train_stop.ts";
 import { loadTrainingData } from "./training_data.ts";
 
-/** Exit codes: of a failure, of a wrong command line, and the shell's for a program that Ctrl-C ended. */
-const FAILED = 1;
-const WRONG_USE = 2;
+/** The shell's exit code for a program that Ctrl-C ended. */
 const STOPPED = 130;
 
 if (import.meta.main) Deno.exitCode = await main(Deno.args);
@@ -56,19 +48,10 @@ async function main(args: readonly string[]): Promise<number> {
       console.error(error.message);
       return STOPPED;
     }
-    if (!isExpected(error)) throw error; // a bug: its stack is wanted
-    console.error(error.message);
+    const code = reportError(error, "train");
     if (error instanceof NonFiniteError) console.error("Nothing was saved.");
-    if (!(error instanceof OptionError)) return FAILED;
-    console.error("deno task train --help lists the options.");
-    return WRONG_USE;
+    return code;
   }
-}
-
-/** Whether an error is explained by its message: what the module or the system refuses. */
-function isExpected(error: unknown): error is Error {
-  return error instanceof StrataError ||
-    Object.values(Deno.errors).some((type) => error instanceof type);
 }
 
 /** Trains and saves. Returns whether it came to its end, instead of being stopped. */

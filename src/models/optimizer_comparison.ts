@@ -159,7 +159,9 @@ export async function compareOptimizers(
   for (const method of methods) {
     const usual = METHODS[method];
     const curves: ConvergencePoint[][] = [];
-    for (const factor of RATE_FACTORS) curves.push(await descend(method, factor * usual.rate, seed));
+    for (const factor of RATE_FACTORS) {
+      curves.push(await descend(method, factor * usual.rate, seed));
+    }
     const best = curves.reduce((a, b) => endOf(b) < endOf(a) ? b : a);
     const rate = RATE_FACTORS[curves.indexOf(best)]! * usual.rate;
     const ends = [best];
@@ -175,7 +177,8 @@ export async function compareOptimizers(
       curve,
       reached: ACCURACIES.map((accuracy) => reach(curve, accuracy)),
       ends: ends.map((each) => each.length > passes ? each.at(-1)!.gap : NaN),
-      stateBytes: 4 * parameters * (1 + usual.make(rate).stateNames.length) + outputBytes * stepSize,
+      stateBytes: 4 * parameters * (1 + usual.make(rate).stateNames.length) +
+        outputBytes * stepSize,
       rates: relative.map((each, i) => ({
         factor: RATE_FACTORS[i]!,
         gap: leastGap(each),

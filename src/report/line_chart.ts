@@ -101,17 +101,21 @@ export function lineChart(chart: LineChart): string {
     "lineChart: x",
   );
   const y = placeAxis(chart.y, points.map(([, y]) => y), [PLOT.bottom, PLOT.top], "lineChart: y");
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" \
-width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escape(title)}">
+  const legend = drawLegend(series);
+  const height = HEIGHT + legend.height;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" \
+width="${WIDTH}" height="${height}" role="img" aria-label="${escape(title)}">
 <style>
 ${styles()}
 </style>
-<rect class="background" width="${WIDTH}" height="${HEIGHT}"/>
+<rect class="background" width="${WIDTH}" height="${height}"/>
 <text class="title" x="${PLOT.left}" y="28">${escape(title)}</text>
+<g transform="translate(0 ${legend.height})">
 ${drawAxes(chart, x, y)}
 ${marks.map((mark) => drawMark(mark, x)).join("\n")}
 ${series.map((each, i) => drawSeries(each, i, x, y)).join("\n")}
-${drawLegend(series)}
+</g>
+${legend.text}
 </svg>
 `;
 }
@@ -231,19 +235,24 @@ function drawSeries({ points, dots = false }: ChartSeries, i: number, x: Placed,
   return [path === "" ? "" : `<path class="line-${i}" d="${path}"/>`, ...shapes].join("\n");
 }
 
-function drawLegend(series: readonly ChartSeries[]): string {
-  let at = PLOT.right;
+/** The names in rows below the title, and the room that they take. */
+function drawLegend(series: readonly ChartSeries[]): { text: string; height: number } {
+  let x = PLOT.left;
+  let row = 0;
   const entries: string[] = [];
-  for (let i = series.length - 1; i >= 0; i--) {
-    const { name } = series[i]!;
-    if (name === undefined) continue;
+  series.forEach(({ name }, i) => {
+    if (name === undefined) return;
+    // No font has wider letters on average, so names never touch.
+    const width = 34 + 8 * name.length + 16;
+    if (x > PLOT.left && x + width - 16 > PLOT.right) [x, row] = [PLOT.left, row + 1];
+    const y = 50 + 22 * row;
     entries.push(
-      `<text class="label" x="${at}" y="28" text-anchor="end">${escape(name)}</text>` +
-        `<path class="line-${i}" d="M${at - 7.5 * name.length - 28} 23h20"/>`,
+      `<path class="line-${i}" d="M${x} ${y - 5}h24"/>` +
+        `<text class="label" x="${x + 32}" y="${y}">${escape(name)}</text>`,
     );
-    at -= 7.5 * name.length + 44;
-  }
-  return entries.join("\n");
+    x += width;
+  });
+  return { text: entries.join("\n"), height: entries.length === 0 ? 0 : 22 * (row + 1) };
 }
 
 function styles(): string {

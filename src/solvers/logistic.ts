@@ -119,6 +119,7 @@ export async function solveLogistic(
       iterations: run.iterations,
       stateBytes: run.methodBytes + objective.logits.byteLength,
       trace: run.trace,
+      ...(run.schedule === undefined ? {} : { schedule: run.schedule }),
     };
   } finally {
     products.dispose();

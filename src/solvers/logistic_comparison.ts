@@ -128,21 +128,24 @@ function curveOf({ trace }: LogisticFit, optimum: number): ConvergencePoint[] {
   }));
 }
 
-/** The same method with other rates: the step that it took, or a schedule from its first step, times a factor. */
+/** The same method with its rate times a factor, where it has one. */
 async function tryRates(
   gpu: Gpu,
   problem: LogisticProblem,
   options: LogisticOptions,
-  fit: LogisticFit,
+  { schedule, trace }: LogisticFit,
   optimum: number,
 ): Promise<RateTrial[]> {
-  if (options.solver !== "gradientDescent" && options.solver !== "sgd") return [];
-  const first = fit.trace[1]?.step;
-  if (first === undefined) return [];
+  const { solver } = options;
+  if (solver !== "gradientDescent" && solver !== "sgd") return [];
+  const step = trace[1]?.step;
+  if (step === undefined) return [];
   const trials: RateTrial[] = [];
   for (const factor of RATE_FACTORS) {
-    const rate = factor * first;
-    const curve = curveOf(await solveLogistic(gpu, problem, { ...options, rate }), optimum);
+    const scaled = solver === "sgd"
+      ? { ...options, rate: (step: number) => factor * schedule!(step) }
+      : { ...options, rate: factor * step };
+    const curve = curveOf(await solveLogistic(gpu, problem, scaled), optimum);
     trials.push({ factor, gap: leastGap(curve), passes: reach(curve, ACCURACIES[0]).passes });
   }
   return trials;

@@ -186,6 +186,8 @@ export interface LogisticFit {
   readonly stateBytes: number;
   /** The state at the start and after each iteration. */
   readonly trace: readonly LogisticTraceEntry[];
+  /** The rate of each step, of sgd. */
+  readonly schedule?: Schedule;
 }
 
 /** A fit of two classes. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Schedule } from "../optimizers/schedules.ts";
 import type { Limits, LogisticReason, LogisticTraceEntry } from "./logistic_options.ts";
 import type { LogisticObjective, Point } from "./logistic_objective.ts";
 
@@ -24,6 +25,8 @@ export class LogisticRun {
   readonly trace: LogisticTraceEntry[] = [];
   /** Bytes that the method keeps besides the logits. */
   methodBytes = 0;
+  /** The rate of each step, where it does not depend on what is found. */
+  schedule: Schedule | undefined;
   readonly #limits: Limits;
   /** When the run began, later by the time spent aside. */
   #start: number;

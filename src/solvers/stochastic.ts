@@ -33,6 +33,7 @@ export async function stochasticGradient(
   const point = copyOf(objective.point);
   const mean = copyOf(point);
   const gradient = copyOf(point);
+  run.schedule = schedule;
   run.methodBytes = 8 * 3 * (point.weights.length + point.bias.length);
   let step = 0;
   let averaged = 0;
