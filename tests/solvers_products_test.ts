@@ -131,7 +131,7 @@ Deno.test("products by hand", async () => {
   assertEquals(await cpu.gram([Float64Array.of(1, 2, 0)]), [Float64Array.of(19, 26, 26, 36)]);
 });
 
-Deno.test("by default, large products are computed on a card, and all on the CPU where there is none", async () => {
+Deno.test("by default, large products are computed on a card; where there is none, only the Hessian is", async () => {
   const gpu = await openGpu();
   const choose = async (rows: number, where?: "auto" | "gpu" | "cpu") => {
     const x = new Float32Array(rows * 1024);
@@ -146,4 +146,10 @@ Deno.test("by default, large products are computed on a card, and all on the CPU
   ]);
   assertEquals(await choose(9000, "cpu"), "cpu");
   assertEquals(await choose(9000), gpu.adapter.software ? "cpu" : "gpu");
+  const gramOf = async (rows: number) => {
+    const x = new Float32Array(rows * 1024);
+    const examples = await Examples.survey({ x, y: new Uint8Array(rows), features: 1024 });
+    return openProducts(gpu, examples).gramError < 2 ** -40 ? "cpu" : "gpu";
+  };
+  assertEquals([await gramOf(10), await gramOf(100)], ["cpu", "gpu"]);
 });

@@ -59,8 +59,8 @@ export interface LogisticCommonOptions {
     readonly bias: number | ArrayLike<number>;
   };
   /**
-   * Where products with X are computed: on the CPU in float64, on the GPU in float32, or "auto", the default: on a card where that
-   * takes longer on the CPU than reading one result back from the card.
+   * Where products with X are computed: on the CPU in float64, on the GPU in float32, or "auto", the default: each where
+   * it takes less time, which depends on their size and on whether there is a card.
    */
   readonly products?: "auto" | "gpu" | "cpu";
 }

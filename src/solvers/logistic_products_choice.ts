@@ -13,10 +13,12 @@ import { GpuProducts } from "./logistic_products_gpu.ts";
  * Multiply-adds that the CPU does in less than the 11 ms that it takes to read a result back from the GPU; a product with fewer is
  * computed on the CPU. Measured: 1.2 · 10⁹ a second, at 20,000 × 400 and at 60,000 × 784.
  *
- * A software adapter never gets a product: it was slower at all sizes, eight times for the logits of 60,000 × 784 (309 to 39 ms),
- * and no faster for XᵀWX.
+ * A software adapter never gets a product of logits or gradients, which read X once for each output: it was eight times slower
+ * for the logits of 60,000 × 784 (309 to 39 ms).
  */
 const CPU_WORK = 2 ** 23;
+/** The same for XᵀWX and a software adapter: 27 to 33 ms for 1,024 × 256, 1.4 to 2.3 s for 8,192 × 784. */
+const SOFTWARE_GRAM_WORK = 2 ** 25;
 
 /** Each product where it is done sooner. */
 class MixedProducts implements Products {
@@ -59,7 +61,9 @@ class MixedProducts implements Products {
 
   #gramOf(count: number): Products {
     const { length, features } = this.#examples;
-    return this.#choose(count * length * features * (features + 1) / 2);
+    const multiplyAdds = count * length * features * (features + 1) / 2;
+    if (this.#software) return multiplyAdds <= SOFTWARE_GRAM_WORK ? this.#cpu : this.#gpu;
+    return this.#choose(multiplyAdds);
   }
 
   #choose(multiplyAdds: number): Products {
