@@ -21,6 +21,7 @@ import { FILTER_ROWS } from "./cases_filter.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { BATCHED_MATMUL_ROWS } from "./cases_matmul_batched.ts";
+import { MATMUL_EPILOGUE_ROWS } from "./cases_matmul_epilogue.ts";
 import { NORMALIZATION_ROWS } from "./cases_normalization.ts";
 import { RANDOM_ROWS } from "./cases_random.ts";
 import { REDUCTION_ROWS } from "./cases_reductions.ts";
@@ -40,6 +41,7 @@ export const ROWS: readonly Row[] = [
   ...ADAPTIVE_UPDATE_ROWS,
   ...MATMUL_ROWS,
   ...BATCHED_MATMUL_ROWS,
+  ...MATMUL_EPILOGUE_ROWS,
   ...DENSE_ROWS,
   ...CONVOLUTION_ROWS,
   ...NORMALIZATION_ROWS,

@@ -134,6 +134,7 @@ const UPDATES: readonly Fault[] = [
 
 const REGISTER = "matmul register 4×4 by 2×4";
 const BLOCK = "matmul block 4×4 by 8×8";
+const BACK = "matmul on the way back";
 
 const MATMUL: readonly Fault[] = [
   fault(
@@ -172,6 +173,17 @@ const MATMUL: readonly Fault[] = [
   fault("batched matmul", "matrices not in turn", "batch % u.b_count", "batch / 2u"),
   fault("batched matmul", "bias of another row", "min(row, u.m - 1u)]", "0u]"),
   fault("batched matmul", "results in one place", "u.batches + batch)", "u.batches)"),
+  fault(
+    BACK,
+    "activation for its derivative",
+    /activation_gradient\((?:s\.x|saved\[[^\]]*\]), sum(?:\.x)?\)/,
+    "0.5",
+  ),
+  fault(BACK, "derivative of a neighbour", /saved\[(at \/ 4u|at)\]/, "saved[0]"),
+  fault(BACK, "edge of another column", "saved[min(at + 1u, end)]", "saved[at]"),
+  fault(BACK, "last row of a sum dropped", "k < u.k; k++", "k + 1u < u.k; k++"),
+  fault(BACK, "sums of other rows", "a[k * width + i]", "a[i * width + k]"),
+  fault(BACK, "sums one too few", "i >= width", "i + 1u >= width"),
   fault(BLOCK, "lanes transposed", "lane % 8u", "lane / 8u"),
 ];
 
