@@ -19,6 +19,7 @@ import { FFT_ROWS } from "./cases_fft.ts";
 import { LAYER_ROWS } from "./cases_layers.ts";
 import { FILTER_ROWS } from "./cases_filter.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
+import { LOSS_STATISTICS_ROWS } from "./cases_loss_statistics.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { BATCHED_MATMUL_ROWS } from "./cases_matmul_batched.ts";
 import { MATMUL_EPILOGUE_ROWS } from "./cases_matmul_epilogue.ts";
@@ -36,6 +37,7 @@ export const ROWS: readonly Row[] = [
   ...REDUCTION_ROWS,
   ...SOFTMAX_ROWS,
   ...LOSS_ROWS,
+  ...LOSS_STATISTICS_ROWS,
   ...RANDOM_ROWS,
   ...UPDATE_ROWS,
   ...ADAPTIVE_UPDATE_ROWS,
