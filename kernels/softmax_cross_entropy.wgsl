@@ -7,7 +7,8 @@
 // subtracted first. Error of a loss ≤ (columns / LANES + 14) · 2⁻²⁴ · (|max| + log columns + Σ|t||z|), and
 // that of the device's log, which WGSL allows to be 2⁻²¹ near 1.
 //
-// RECORD: one workgroup takes all rows in turn and writes record[slot, 0] = Σ losses, and with MATCHES (only LABELS)
+// RECORD: one workgroup takes all rows in ROUNDS (a constant: with an end that the text does not know this loop took ten
+// times as long on lavapipe) and writes record[slot, 0] = Σ losses, and with MATCHES (only LABELS)
 // record[slot, 1] = the number of rows whose first largest column is their label, or with one column whether it is
 // above 0; a row with a NaN never counts. record (slots, 1 or 2). Order: rows of a lane ascending, then a tree: error ≤
 // (rows · LANES / 64 + 7) · 2⁻²⁴ · Σ|losses|. 512 B of workgroup memory more. No loops run beyond 65,535 trips in all
@@ -110,8 +111,8 @@ fn main(
 ) {
 //# if RECORD
   var sum = vec2f(0.0);
-  for (var row = 0u; row < u.rows; row += 64u / ${LANES}u) {
-    sum += take_row(row + lane / ${LANES}u, lane);
+  for (var round = 0u; round < ${ROUNDS}u; round++) {
+    sum += take_row(round * (64u / ${LANES}u) + lane / ${LANES}u, lane);
   }
   totals[lane] = sum;
   for (var half = 32u; half > 0u; half /= 2u) {

@@ -24,6 +24,7 @@ import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { BATCHED_MATMUL_ROWS } from "./cases_matmul_batched.ts";
 import { MATMUL_EPILOGUE_ROWS } from "./cases_matmul_epilogue.ts";
 import { NORMALIZATION_ROWS } from "./cases_normalization.ts";
+import { DISJOINT_POOL_ROWS } from "./cases_pooling_disjoint.ts";
 import { RANDOM_ROWS } from "./cases_random.ts";
 import { REDUCTION_ROWS } from "./cases_reductions.ts";
 import { SOFTMAX_ROWS } from "./cases_softmax.ts";
@@ -46,6 +47,7 @@ export const ROWS: readonly Row[] = [
   ...MATMUL_EPILOGUE_ROWS,
   ...DENSE_ROWS,
   ...CONVOLUTION_ROWS,
+  ...DISJOINT_POOL_ROWS,
   ...NORMALIZATION_ROWS,
   ...LAYER_ROWS,
   ...BATCH_NORM_ROWS,

@@ -58,6 +58,7 @@ function draw(random: Random): Case {
       if (!result.recorded) { // where it does not pay
         const right = matches ? [matchesOf(recorder, logits, targets)] : [];
         recordSums(recorder, [result.losses, ...right], record, slot);
+        right.forEach((tensor) => recorder.release(tensor));
       }
       return {
         losses: result.losses,

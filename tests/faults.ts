@@ -72,7 +72,7 @@ const ROWS: readonly Fault[] = [
   fault(RECORDED, "every lane counts", "!is_nan(highest) && first == 0u", "!is_nan(highest)", true),
   fault(RECORDED, "largest of one lane", /u32\(-row_max\(-f32\(place\), lane\)\)/, "place", true),
   fault(RECORDED, "a step of the tree dropped", "var half = 32u", "var half = 16u"),
-  fault(RECORDED, "rows overlap", "row += 64u / ", "row += 32u / "),
+  fault(RECORDED, "rows overlap", "round * (64u", "round * (32u"),
   fault(RECORDED, "one column as several", "highest > 0.0", "highest > 1.0"),
   fault("hinge", "wrong side at the kink", "margin <= 0.0", "margin < 0.0"),
   fault("hinge", "label 0 read as 0", "select(-1.0, 1.0", "select(0.0, 1.0"),

@@ -165,15 +165,18 @@ function launch(
   // Softmax: the mean is over the rows; elementwise losses: over rows and columns.
   const factor = 1 / (family === SOFTMAX ? rows : rows * columns);
   const matches = statistics?.matches ?? false;
+  const rounds = rowWorkgroups(rows, lanes);
   const recorded = statistics !== undefined && family === SOFTMAX && (labels || !matches) &&
-    rows > 0 && Math.ceil(rows * lanes / 64) * Math.ceil(columns / lanes) <= LONGEST_RECORD;
+    rows > 0 && rounds * Math.ceil(columns / lanes) <= LONGEST_RECORD;
   if (recorded) {
     const { record } = statistics;
     expectShape(record, [record.shape[0] ?? 0, matches ? 2 : 1], `${name}: record`);
   }
   const losses = recorder.empty([rows]);
   const gradient = wantGradient ? recorder.empty(outputs.shape) : undefined;
-  const record = family === ELEMENTWISE ? {} : { RECORD: recorded, MATCHES: recorded && matches };
+  const record = family === ELEMENTWISE
+    ? {}
+    : { RECORD: recorded, MATCHES: recorded && matches, ROUNDS: recorded ? rounds : 0 };
   recorder.dispatch({
     label: `${name} ${formatShape(outputs.shape)}${recorded ? ", sums" : ""}`,
     kernel: family.variant({
@@ -191,7 +194,7 @@ function launch(
       ...(recorded ? { record: statistics.record } : {}),
     },
     uniforms: { rows, columns, factor, ...(recorded ? { slot: statistics.slot } : {}) },
-    workgroups: recorded ? 1 : rowWorkgroups(rows, lanes),
+    workgroups: recorded ? 1 : rounds,
     flops: 8 * outputs.size,
   });
   return { losses, gradient, recorded };
