@@ -38,7 +38,7 @@ export interface LossStatistics {
   readonly record: Tensor;
   /** The row that is written. */
   readonly slot: number | Scalar;
-  /** Whether to count predictions that are right, see {@linkcode matches}. */
+  /** Whether to count predictions that are right: the first largest output is the label. */
   readonly matches: boolean;
 }
 

@@ -38,7 +38,7 @@ export interface MatmulOptions {
   activation?: ActivationName;
   /** In place of an activation: what is multiplied with the derivative of one. */
   gradient?: ActivationSlope;
-  /** Where to write Σₖ op(A)[i, k] besides, for `transposeA` and at most {@linkcode LONGEST_ROW_SUM} steps. Shape: [m]. */
+  /** Where to write Σₖ op(A)[i, k] besides, for `transposeA` and k ≤ 1024. Shape: [m]. */
   rowSums?: Tensor;
   /** Where to write the result. Default: a new tensor. Shape: [m, n]. */
   out?: Tensor;
