@@ -114,6 +114,7 @@ export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
 export * from "./src/ops/local_response_norm.ts";
 export * from "./src/ops/losses.ts";
 export {
+  type ActivationSlope,
   batchedMatmul,
   type BatchedMatmulOptions,
   matmul,

@@ -1,11 +1,12 @@
-// Rows of a data set as a batch: y[r, :] = scale · x[index(start + r), :].
+// Rows of a data set as a batch: y[r, :] = scale · x[index(start + r), :]; and (TARGETS u32 | f32, else none)
+// batch_targets[r, :] = targets[index(start + r), :] with rows of target_width.
 //
 // x (examples, width) of TYPE u8 (bytes, four to a word) | f32 | u32; y (rows, width) f32, or u32 for u32 (scale 1).
 // index(i) = i, or (SHUFFLE) the keyed permutation of src/random.ts: a Feistel network over the next power of four,
 // walked until it falls inside; fewer than 4 walks on average, and no memory.
 // VECTOR: width is a multiple of 4 and an element is a vec4. LANES invocations of a workgroup of 64 share a row, so that the
-// permutation is walked once for many elements; flat workgroup index. No loop runs beyond width / LANES + 1 trips (≤ 60,000,
-// checked by the host). Exact for bytes with scale 1, else 1 rounding.
+// permutation is walked once for many elements; flat workgroup index. The loops run no more than (width + target_width) / LANES
+// + 2 trips (≤ 64,002, checked by the host). Exact for bytes with scale 1, else 1 rounding.
 
 struct Uniforms {
   examples: u32,
@@ -15,6 +16,9 @@ struct Uniforms {
   key: u32,
   half_bits: u32,
   scale: f32,
+//# if TARGETS != none
+  target_width: u32,
+//# end
 }
 
 //# if TYPE == u8
@@ -32,6 +36,10 @@ struct Uniforms {
 @group(0) @binding(1) var<storage, read_write> y: array<${OUTPUT}>;
 //# end
 @group(0) @binding(2) var<uniform> u: Uniforms;
+//# if TARGETS != none
+@group(0) @binding(3) var<storage, read> targets: array<${TARGETS}>;
+@group(0) @binding(4) var<storage, read_write> batch_targets: array<${TARGETS}>;
+//# end
 
 fn mix_bits(word: u32) -> u32 {
   var x = (word ^ (word >> 16u)) * 0x21f0aaadu;
@@ -71,10 +79,16 @@ fn main(
     return;
   }
 //# if SHUFFLE
-  let from_row = permute(u.start + row) * u.width;
+  let index = permute(u.start + row);
 //# else
-  let from_row = (u.start + row) * u.width;
+  let index = u.start + row;
 //# end
+//# if TARGETS != none
+  for (var j = lane % ${LANES}u; j < u.target_width; j += ${LANES}u) {
+    batch_targets[row * u.target_width + j] = targets[index * u.target_width + j];
+  }
+//# end
+  let from_row = index * u.width;
   let to_row = row * u.width;
   for (var j = lane % ${LANES}u; j < u.width; j += ${LANES}u) {
     let at = from_row + j;

@@ -4,6 +4,7 @@
 // a, b, bias, c, TRANSPOSE_*, VECTOR_* and parts as in matmul_register.wgsl. VECTOR_c says whether c is written as
 // vec4. A workgroup of THREADS_M × THREADS_N invocations computes a block of 4·ROW_GROUPS·THREADS_M rows ×
 // 4·COLUMN_GROUPS·THREADS_N columns, DEPTH steps of k at a time; workgroup memory (BLOCK_M + BLOCK_N) · DEPTH · 4 B.
+// GRADIENT: see matmul_store.wgsl. ROW_SUMS: see matmul_row_sums.wgsl.
 // The host computes BLOCK_M, BLOCK_N, THREADS and LOADS_A, LOADS_B (vec4s that each invocation brings).
 // Edges: what lies outside is loaded as zero, stores are guarded. No loop runs beyond chunk / DEPTH + 1 trips.
 // Order of summation: k ascending within a part. Error ≤ (chunk + DEPTH + 4) · 2⁻²⁴ · Σ|a||b|.
@@ -75,6 +76,13 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let flat = workgroup.y * workgroups.x + workgroup.x;
+//# if ROW_SUMS
+  let products = u.tiles_m * u.tiles_n * u.parts * u.batches;
+  if (flat >= products) {
+    sum_row((flat - products) * ${THREADS}u + lane);
+    return;
+  }
+//# end
   let tile_m = flat % u.tiles_m;
   let tile_n = (flat / u.tiles_m) % u.tiles_n;
   let part = (flat / (u.tiles_m * u.tiles_n)) % u.parts;

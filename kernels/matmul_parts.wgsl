@@ -1,4 +1,4 @@
-// c[i] = activation(Σ_part parts[part, i] + bias[i mod n]), or the bias of a row (ROW_BIAS): the second pass of a matmul whose sum over k was split.
+// c[i] = activation(Σ_part parts[part, i] + bias[i mod n]), or the bias of a row (ROW_BIAS), or (GRADIENT) f'(saved[i]) · Σ: the second pass of a matmul whose sum over k was split.
 //
 // parts (parts, batches·m·n), bias (n) or (a_count, m), c (batches·m·n), row-major f32. One invocation of 64 per output, flat workgroup index.
 // Order of summation: parts ascending. At most 65,535 parts.
@@ -17,6 +17,9 @@ struct Uniforms {
 @group(0) @binding(2) var<uniform> u: Uniforms;
 //# if BIAS || ROW_BIAS
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
+//# end
+//# if GRADIENT
+@group(0) @binding(5) var<storage, read> saved: array<f32>;
 //# end
 
 @compute @workgroup_size(64)
@@ -39,5 +42,9 @@ fn main(
 //# if ROW_BIAS
   sum += bias[at / (u.m * u.n) % u.a_count * u.m + at / u.n % u.m];
 //# end
+//# if GRADIENT
+  c[u.c_first * u.m * u.n + at] = activation_gradient(saved[u.c_first * u.m * u.n + at], sum);
+//# else
   c[u.c_first * u.m * u.n + at] = activate(sum);
+//# end
 }

@@ -2,7 +2,7 @@
 //
 // a, b, bias, c as in matmul_register.wgsl; any strides: a[i, k] = a[i · a_row + k · a_step], b alike.
 // One invocation of 64 per output, columns fastest; flat workgroup index. Parts of the sum over k (SPLITS) go to
-// c[part]. No loop runs beyond chunk trips (≤ 65,535). Order: k ascending. Error ≤ (chunk + 4) · 2⁻²⁴ · Σ|a||b|.
+// c[part]. GRADIENT: c = f'(saved) · sum, saved (m, n). ROW_SUMS: see matmul_row_sums.wgsl. No loop runs beyond chunk trips (≤ 65,535). Order: k ascending. Error ≤ (chunk + 4) · 2⁻²⁴ · Σ|a||b|.
 
 struct Uniforms {
   m: u32,
@@ -29,6 +29,9 @@ struct Uniforms {
 //# if BIAS || ROW_BIAS
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 //# end
+//# if GRADIENT
+@group(0) @binding(5) var<storage, read> saved: array<f32>;
+//# end
 
 @compute @workgroup_size(64)
 fn main(
@@ -41,6 +44,12 @@ fn main(
   let row = (at / u.n) % u.m;
   let batch = (at / (u.n * u.m)) % u.batches;
   let part = at / (u.n * u.m * u.batches);
+//# if ROW_SUMS
+  if (at >= u.n * u.m * u.batches * u.parts) {
+    sum_row(at - u.n * u.m * u.batches * u.parts);
+    return;
+  }
+//# end
   if (part >= u.parts) {
     return;
   }
@@ -56,5 +65,9 @@ fn main(
 //# if ROW_BIAS
   sum += bias[batch % u.a_count * u.m + row];
 //# end
+//# if GRADIENT
+  c[u.c_first * u.m * u.n + at] = activation_gradient(saved[u.c_first * u.m * u.n + at], sum);
+//# else
   c[u.c_first * u.m * u.n + at] = activate(sum);
+//# end
 }

@@ -7,6 +7,7 @@
 // Tile of an invocation: 4·ROW_GROUPS × 4·COLUMN_GROUPS. Workgroup: LANES_N × LANES_M invocations, lanes along n
 // own every LANES_N-th vec4 of columns. A flat workgroup index, rows fastest (the columns of b stay in the cache).
 // SPLITS: part s of the sum over k, [s · chunk, (s + 1) · chunk), goes to c[s] without bias and activation.
+// GRADIENT: see matmul_store.wgsl. ROW_SUMS: see matmul_row_sums.wgsl.
 // Edges: loads are clamped to the last row or column, stores are guarded. No loop runs beyond chunk / 4 + 3 trips.
 // Order of summation: k ascending within a part. Error ≤ (chunk + 4) · 2⁻²⁴ · Σ|a||b|.
 // Source: register tiling after S. Boehm, "How to optimize a CUDA matmul kernel" (2022), kernels 5 and 6.
@@ -54,6 +55,13 @@ fn main(
   @builtin(local_invocation_id) local: vec3u,
 ) {
   let flat = workgroup.y * workgroups.x + workgroup.x;
+//# if ROW_SUMS
+  let products = u.tiles_m * u.tiles_n * u.parts * u.batches;
+  if (flat >= products) {
+    sum_row(((flat - products) * ${LANES_M}u + local.y) * ${LANES_N}u + local.x);
+    return;
+  }
+//# end
   let tile_m = flat % u.tiles_m;
   let tile_n = (flat / u.tiles_m) % u.tiles_n;
   let part = (flat / (u.tiles_m * u.tiles_n)) % u.parts;

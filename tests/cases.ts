@@ -19,9 +19,12 @@ import { FFT_ROWS } from "./cases_fft.ts";
 import { LAYER_ROWS } from "./cases_layers.ts";
 import { FILTER_ROWS } from "./cases_filter.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
+import { LOSS_STATISTICS_ROWS } from "./cases_loss_statistics.ts";
 import { MATMUL_ROWS } from "./cases_matmul.ts";
 import { BATCHED_MATMUL_ROWS } from "./cases_matmul_batched.ts";
+import { MATMUL_EPILOGUE_ROWS } from "./cases_matmul_epilogue.ts";
 import { NORMALIZATION_ROWS } from "./cases_normalization.ts";
+import { DISJOINT_POOL_ROWS } from "./cases_pooling_disjoint.ts";
 import { RANDOM_ROWS } from "./cases_random.ts";
 import { REDUCTION_ROWS } from "./cases_reductions.ts";
 import { SOFTMAX_ROWS } from "./cases_softmax.ts";
@@ -35,13 +38,16 @@ export const ROWS: readonly Row[] = [
   ...REDUCTION_ROWS,
   ...SOFTMAX_ROWS,
   ...LOSS_ROWS,
+  ...LOSS_STATISTICS_ROWS,
   ...RANDOM_ROWS,
   ...UPDATE_ROWS,
   ...ADAPTIVE_UPDATE_ROWS,
   ...MATMUL_ROWS,
   ...BATCHED_MATMUL_ROWS,
+  ...MATMUL_EPILOGUE_ROWS,
   ...DENSE_ROWS,
   ...CONVOLUTION_ROWS,
+  ...DISJOINT_POOL_ROWS,
   ...NORMALIZATION_ROWS,
   ...LAYER_ROWS,
   ...BATCH_NORM_ROWS,

@@ -138,7 +138,7 @@ function drawActivation(name: ActivationName, random: Random): Case {
 }
 
 /** What the gradient kernel is given for f(x): rounded to float32, by an error that is known. */
-function saved(name: ActivationName, x: number, kept: number): Rounded {
+export function roundedSaved(name: ActivationName, x: number, kept: number): Rounded {
   if (gradientNeedsInput(name)) return exact(kept);
   const [y] = activations.activation(name, ndArray([1], [x])).data as unknown as [number];
   return { value: y, error: Math.abs(kept - y) + 2 ** -50 };
@@ -164,7 +164,7 @@ function drawGradient(name: ActivationName, random: Random): Case {
       const bounds = dx.data.map((_, i) =>
         roundedActivationGradient(
           name,
-          saved(name, x.values[i]!, kept.values[i]!),
+          roundedSaved(name, x.values[i]!, kept.values[i]!),
           exact(dy.data[i]!),
         ).error
       );

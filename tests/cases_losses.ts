@@ -131,7 +131,8 @@ export function expectLoss(
   return wantGradient ? { ...expected, gradient: within(result.gradient, slopes) } : expected;
 }
 
-function drawTargets(name: LossName, random: Random, shape: Shape, labels: boolean): Input {
+/** Labels, or targets as the loss takes them. */
+export function drawTargets(name: LossName, random: Random, shape: Shape, labels: boolean): Input {
   const [n, k] = shape as [number, number];
   if (labels) return wholes(random, [n], name === "softmaxCrossEntropy" ? k : 2);
   const values = floats(random, shape).values.map((value) => {

@@ -4,8 +4,9 @@
  * @module
  */
 
+import type { DataType, Tensor } from "../src/gpu/tensor.ts";
 import { OptionError, ShapeError } from "../src/errors.ts";
-import { gatherRows } from "../src/ops/gather.ts";
+import { gatherExamples, gatherRows } from "../src/ops/gather.ts";
 import { dropout, randomNormal, randomUniform } from "../src/ops/random.ts";
 import { permute, type Random, threefry } from "../src/random.ts";
 import { type Shape, sizeOf } from "../src/shape.ts";
@@ -272,5 +273,54 @@ const gatherRow: Row = {
   ],
 };
 
+function drawExamples(random: Random): Case {
+  const length = dimension(random, pick(random, [16, 64]));
+  const rows = random.integer(length + 1);
+  const options: Gather = {
+    rows,
+    start: random.integer(length - rows + 1),
+    ...(random.integer(2) === 0 ? {} : { shuffleKey: random.word() }),
+    ...(random.integer(2) === 0 ? {} : { scale: pick(random, [1, float(random, -2, 2)]) }),
+  };
+  const xShape = [length, ...anyShape(random, 4, 300)];
+  const yShape = [length, ...anyShape(random, 4, 30)];
+  const inputs: { x: Input; y: Input } = {
+    x: random.integer(2) === 0 ? floats(random, xShape) : bytes(random, xShape),
+    y: random.integer(2) === 0 ? floats(random, yShape) : wholes(random, yShape, 2 ** 24),
+  };
+  return makeCase(
+    describe(options),
+    inputs,
+    (recorder, { x, y }) => ({
+      ...gatherExamples(
+        recorder,
+        x as Tensor<DataType> as Tensor,
+        y as Tensor<DataType> as Tensor,
+        options,
+      ),
+    }),
+    ({ x, y }) => ({ x: expectGather(x, options), y: expectGather(y, { ...options, scale: 1 }) }),
+  );
+}
+
+const examplesRow: Row = {
+  name: "gatherExamples",
+  kernels: ["gather.wgsl"],
+  draws: 60,
+  draw: drawExamples,
+  refusals: [{
+    what: "another number of targets",
+    error: ShapeError,
+    message: /^gatherExamples: expected as many targets as examples, got \[3\] for \[4, 5\]/,
+    call: (gpu) => gatherExamples(gpu, blank(gpu, 4, 5), blank(gpu, 3), { rows: 2 }),
+  }],
+};
+
 /** The rows of this file. */
-export const RANDOM_ROWS: readonly Row[] = [uniformRow, normalRow, dropoutRow, gatherRow];
+export const RANDOM_ROWS: readonly Row[] = [
+  uniformRow,
+  normalRow,
+  dropoutRow,
+  gatherRow,
+  examplesRow,
+];

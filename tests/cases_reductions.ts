@@ -129,7 +129,8 @@ function firstLargest(row: ArrayLike<number>): number {
   return best;
 }
 
-function expectMatches({ outputs, targets }: { outputs: Input; targets: Input }): Expected {
+/** Which predictions are right, as {@linkcode matches} says it. */
+export function expectMatches({ outputs, targets }: { outputs: Input; targets: Input }): Expected {
   const [rows, columns] = outputs.shape as [number, number];
   const values = Array.from({ length: rows }, (_, i) => {
     const z = outputs.values.subarray(i * columns, (i + 1) * columns);

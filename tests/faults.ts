@@ -41,6 +41,8 @@ const ACTIVATIONS: readonly Fault[] = [
   fault("gelu gradient", "missing density", " + saved * density", ""),
 ];
 
+const RECORDED = "softmaxCrossEntropy with statistics";
+
 const ROWS: readonly Fault[] = [
   fault("softmax", "overflow", "exp(x[begin + j] - highest)", "exp(x[begin + j])"),
   fault("softmax", "sum not accumulated", "partial += exp", "partial = exp"),
@@ -64,6 +66,14 @@ const ROWS: readonly Fault[] = [
   fault("softmaxCrossEntropy", "wrong sign of the target", "* weight - t)", "* weight + t)"),
   fault("softmaxCrossEntropy", "missing weight", "weight * log(total)", "log(total)"),
   fault("softmaxCrossEntropy", "missing maximum", "- highest, label", ", label"),
+  fault(RECORDED, "sums in another slot", "u.slot", "0u"),
+  fault(RECORDED, "last of equals", "min(place, j)", "j"),
+  fault(RECORDED, "rows beyond the last counted", "first == 0u && row < u.rows)", "first == 0u)"),
+  fault(RECORDED, "every lane counts", "!is_nan(highest) && first == 0u", "!is_nan(highest)", true),
+  fault(RECORDED, "largest of one lane", /u32\(-row_max\(-f32\(place\), lane\)\)/, "place", true),
+  fault(RECORDED, "a step of the tree dropped", "var half = 32u", "var half = 16u"),
+  fault(RECORDED, "rows overlap", "round * (64u", "round * (32u"),
+  fault(RECORDED, "one column as several", "highest > 0.0", "highest > 1.0"),
   fault("hinge", "wrong side at the kink", "margin <= 0.0", "margin < 0.0"),
   fault("hinge", "label 0 read as 0", "select(-1.0, 1.0", "select(0.0, 1.0"),
   fault("meanSquaredError", "missing 2 in the derivative", "2.0 * (z - t)", "(z - t)"),
@@ -112,6 +122,13 @@ const RANDOM: readonly Fault[] = [
   fault("dropout", "kept and dropped exchanged", "< u.rate", "> u.rate"),
   fault("dropout", "missing NaN guard", " && !is_nan(v)", ""),
   fault("dropout", "one word for both", "words[1]", "words[0]"),
+  fault(
+    "gatherExamples",
+    "targets in another order",
+    "targets[index *",
+    "targets[(u.start + row) *",
+  ),
+  fault("gatherExamples", "first element of a target only", "j < u.target_width", "j < 1u"),
   fault("gatherRows", "bytes in reverse", "8u * (at % 4u)", "8u * (3u - at % 4u)"),
   fault("gatherRows", "start ignored", "u.start + row", "row"),
   fault("gatherRows", "wrong constant", "0x735a2d97u", "0x735a2d99u"),
@@ -134,6 +151,7 @@ const UPDATES: readonly Fault[] = [
 
 const REGISTER = "matmul register 4×4 by 2×4";
 const BLOCK = "matmul block 4×4 by 8×8";
+const BACK = "matmul on the way back";
 
 const MATMUL: readonly Fault[] = [
   fault(
@@ -172,6 +190,17 @@ const MATMUL: readonly Fault[] = [
   fault("batched matmul", "matrices not in turn", "batch % u.b_count", "batch / 2u"),
   fault("batched matmul", "bias of another row", "min(row, u.m - 1u)]", "0u]"),
   fault("batched matmul", "results in one place", "u.batches + batch)", "u.batches)"),
+  fault(
+    BACK,
+    "activation for its derivative",
+    /activation_gradient\((?:s\.x|saved\[[^\]]*\]), sum(?:\.x)?\)/,
+    "0.5",
+  ),
+  fault(BACK, "derivative of a neighbour", /saved\[(at \/ 4u|at)\]/, "saved[0]"),
+  fault(BACK, "edge of another column", "saved[min(at + 1u, end)]", "saved[at]"),
+  fault(BACK, "last row of a sum dropped", "k < u.k; k++", "k + 1u < u.k; k++"),
+  fault(BACK, "sums of other rows", "a[k * width + i]", "a[i * width + k]"),
+  fault(BACK, "sums one too few", "i >= width", "i + 1u >= width"),
   fault(BLOCK, "lanes transposed", "lane % 8u", "lane / 8u"),
 ];
 

@@ -6,6 +6,8 @@
 
 import { type Fault, fault } from "./fault.ts";
 
+const SIDE_BY_SIDE = "max pool, windows side by side";
+
 const GEMM = "convolution gemm";
 const GEMM_WEIGHTS = "convolution gemm weight gradient";
 
@@ -38,6 +40,17 @@ const CONVOLUTION: readonly Fault[] = [
 const POOLS: readonly Fault[] = [
   fault("max pool", "minimum", "value > best", "value < best"),
   fault("max pool", "missing NaN guard", " || (is_nan(value) && !is_nan(best))", ""),
+  fault(
+    SIDE_BY_SIDE,
+    "winner of another column",
+    "value_0, winner_0 == 0u",
+    "value_0, winner_0 == 1u",
+  ),
+  fault(SIDE_BY_SIDE, "window beyond the last", "window + 1u < u.out_w", "true"),
+  fault(SIDE_BY_SIDE, "gap behind the last not 0", "var value_0 = 0.0", "var value_0 = 7.0"),
+  fault(SIDE_BY_SIDE, "strips mixed up", "strip % u.strips", "strip / u.strips"),
+  fault(SIDE_BY_SIDE, "minimum", "value > best", "value < best"),
+  fault(SIDE_BY_SIDE, "first element twice", "x[row + 1u]", "x[row]"),
   fault("max pool gradient", "rows of a window mixed up", "at_h - h * u.stride_h", "at_h"),
   fault("max pool gradient", "last window dropped", "/ u.stride_h + 1u", "/ u.stride_h"),
   fault("average pool gradient, padding counted", "missing count", /\/ window_count\(.*\)/, ""),

@@ -22,6 +22,7 @@ import {
   type Shape,
   type Tensor,
 } from "../mod.ts";
+import { activationGradient } from "../src/ops/activations.ts";
 import { Random } from "../src/random.ts";
 import { mapValues, type NdArray, ndArray } from "../src/reference/nd_array.ts";
 import { sizeOf } from "../src/shape.ts";
@@ -61,6 +62,14 @@ const LAYERS: Record<string, { layer: Layer; input: Shape; vocabulary?: number }
       shortcut: [conv(2, 1, { strides: 2 })],
       activation: "relu",
     }),
+  },
+  "Branches, slopes that others multiply": {
+    input: [3, 5, 5],
+    layer: new Branches([
+      [conv(2, 3, { activation: "relu" }), conv(2, 3, { activation: "relu" }), pool()],
+      [new Residual([conv(3, 1)], { activation: "relu" }), conv(2, 3)],
+      [conv(2, 3, { activation: "relu" }), new Branches([[conv(2, 1)], [conv(1, 3)]])],
+    ]),
   },
   "DepthwiseConv2d": {
     input: IMAGE,
@@ -111,7 +120,7 @@ async function runOnGpu(
   const gradients = Object.fromEntries(
     [...parameters].map(([name, array]) => [name, upload(mapValues(array, () => NaN))]),
   );
-  const { y, backward } = layer.forward(upload(x), {
+  const { y, activation = "linear", backward } = layer.forward(upload(x), {
     recorder,
     parameters: values,
     gradients,
@@ -119,9 +128,10 @@ async function runOnGpu(
     afterForward: () => {},
     training: true,
     inputGradient,
+    inputActivation: "linear",
     random: { seed: 0, stream: 0, counter: new Scalar(0) },
   });
-  const dx = backward(upload(dy));
+  const dx = backward(activationGradient(recorder, activation, y, upload(dy)));
   assertEquals(dx !== undefined, inputGradient, "dx only if it is wanted");
   const all: [string, Tensor][] = [["y", y], ...Object.entries(gradients)];
   if (dx !== undefined) all.push(["dx", dx]);

@@ -41,11 +41,12 @@ export abstract class ActivationLayer extends ElementwiseLayer {
   /** f. */
   protected abstract readonly function: ActivationName;
 
-  /** Records the function and its gradient. */
+  /** Records the function; its gradient is left to what follows, or recorded if it needs x. */
   override forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
-    const y = activation(recorder, this.function, x);
-    const saved = gradientNeedsInput(this.function) ? x : y;
-    return { y, backward: (dy) => activationGradient(recorder, this.function, saved, dy) };
+    const f = this.function;
+    const y = activation(recorder, f, x);
+    if (!gradientNeedsInput(f)) return { y, activation: f, backward: (dz) => dz };
+    return { y, backward: (dy) => activationGradient(recorder, f, x, dy) };
   }
 }
 

@@ -93,8 +93,12 @@ export abstract class ContainerLayer implements Layer {
   protected forwardBranches(x: Tensor, context: LayerContext): LayerOutput[] {
     let stream = context.random.stream + 1; // the layer's own comes first
     return this.#stacks.map((stack, i) => {
-      const { inputGradient } = context;
-      const output = stack.forward(x, contextWithin(context, `${i}`, { inputGradient, stream }));
+      const own = {
+        inputGradient: context.inputGradient,
+        inputActivation: "linear",
+        stream,
+      } as const;
+      const output = stack.forward(x, contextWithin(context, `${i}`, own));
       stream += stack.layers.reduce((sum, layer) => sum + streamsOf(layer), 0);
       return output;
     });

@@ -9,7 +9,7 @@ import { checkKeys, checkNumber, checkOneOf } from "../options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "../ops/activation_source.ts";
 import { concatenate, split } from "../ops/concatenate.ts";
 import { add } from "../ops/elementwise.ts";
-import { matmul } from "../ops/matmul.ts";
+import { LONGEST_ROW_SUM, matmul } from "../ops/matmul.ts";
 import { sum } from "../ops/reductions.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { activatedSum } from "./fused_activation.ts";
@@ -37,7 +37,8 @@ export interface DenseOptions {
  *
  * Shape: x […] with d elements → [units]; weight [units, d], bias [units].
  *
- * Backward, with dz = f′(z) · dy: dW = dzᵀ · x, db = Σ dz over the batch, dx = dz · W.
+ * Backward, with dz = f′(z) · dy: dW = dzᵀ · x, db = Σ dz over the batch, dx = dz · W, multiplied with the slope of what
+ * computed x.
  *
  * @example
  * ```ts
@@ -124,11 +125,11 @@ export class Dense implements Layer {
 
   /** Records one matmul with fused bias and activation; several for weights that are larger than a binding. */
   forward(x: Tensor, context: LayerContext): LayerOutput {
-    const { recorder, parameters, gradients } = context;
+    const { recorder, parameters, gradients, inputActivation } = context;
     const weight = parameters["weight"]!;
     const input = x.reshape([x.shape[0]!, weight.shape[1]!]);
     const parts = partsOf(weight);
-    const { y, backward: backwardToSum } = activatedSum(context, this.activation, (fused) => {
+    const activated = activatedSum(context, this.activation, (fused) => {
       const sums = parts.map((part) => {
         const bias = this.useBias ? { bias: rowsOf(parameters["bias"]!, part) } : {};
         const options = { transposeB: true, ...bias, activation: fused };
@@ -136,19 +137,26 @@ export class Dense implements Layer {
       });
       return sums.length === 1 ? sums[0]! : concatenate(recorder, sums);
     });
+    // The sum of several parts can be multiplied only once it is complete.
+    const appliesInputActivation = parts.length === 1;
+    const slope = appliesInputActivation && inputActivation !== "linear"
+      ? { gradient: { activation: inputActivation, saved: input } }
+      : {};
+    const sumsRows = this.useBias && x.shape[0]! <= LONGEST_ROW_SUM;
     const backward = (dy: Tensor): Tensor | undefined => {
-      const dz = backwardToSum(dy);
+      const dz = activated.backward(dy);
       const pieces = parts.length === 1 ? [dz] : split(recorder, dz, parts.map(({ rows }) => rows));
       parts.forEach((part, i) => {
         const out = rowsOf(gradients["weight"]!, part);
-        matmul(recorder, pieces[i]!, input, { transposeA: true, out });
+        const rowSums = sumsRows ? { rowSums: rowsOf(gradients["bias"]!, part) } : {};
+        matmul(recorder, pieces[i]!, input, { transposeA: true, out, ...rowSums });
       });
-      if (this.useBias) sum(recorder, dz, { axis: 0, out: gradients["bias"]! });
+      if (this.useBias && !sumsRows) sum(recorder, dz, { axis: 0, out: gradients["bias"]! });
       if (!context.inputGradient) return undefined;
-      const dx = parts.map((part, i) => matmul(recorder, pieces[i]!, rowsOf(weight, part)));
+      const dx = parts.map((part, i) => matmul(recorder, pieces[i]!, rowsOf(weight, part), slope));
       return dx.reduce((total, each) => add(recorder, total, each)).reshape(x.shape);
     };
-    return { y, backward };
+    return { ...activated, backward, appliesInputActivation };
   }
 
   /** The options, without initialisers. */

@@ -150,13 +150,13 @@ export abstract class FilterLayer implements Layer {
     const { filters: _, kernelSize: __, ...window } = this.filtersFor(x.shape.slice(1));
     const move = { ...window, ...this.algorithm };
     const bias = this.useBias ? { bias: parameters["bias"]! } : {};
-    const { y, backward: backwardToSum } = activatedSum(
+    const activated = activatedSum(
       context,
       this.activation,
       (fused) => convolve(recorder, this.#dims, x, weight, { ...move, ...bias, activation: fused }),
     );
     const backward = (dy: Tensor): Tensor | undefined => {
-      const dz = backwardToSum(dy);
+      const dz = activated.backward(dy);
       convolveWeightGradient(recorder, this.#dims, x, dz, {
         ...move,
         weightShape: weight.shape,
@@ -169,6 +169,6 @@ export abstract class FilterLayer implements Layer {
         inputShape: x.shape,
       });
     };
-    return { y, backward };
+    return { ...activated, backward };
   }
 }

@@ -41,8 +41,12 @@ export class Flatten extends ParameterlessLayer {
   }
 
   /** A view of x. */
-  override forward(x: Tensor, _context: LayerContext): LayerOutput {
-    const y = x.reshape([x.shape[0]!, sizeOf(x.shape.slice(1))]);
-    return { y, backward: (dy) => dy.reshape(x.shape) };
+  override forward(x: Tensor, { inputActivation }: LayerContext): LayerOutput {
+    return {
+      y: x.reshape([x.shape[0]!, sizeOf(x.shape.slice(1))]),
+      backward: (dy) => dy.reshape(x.shape),
+      activation: inputActivation,
+      appliesInputActivation: true,
+    };
   }
 }

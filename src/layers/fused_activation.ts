@@ -7,18 +7,17 @@
 import type { Tensor } from "../gpu/tensor.ts";
 import { type ActivationName, gradientNeedsInput } from "../ops/activation_source.ts";
 import { activation, activationGradient } from "../ops/activations.ts";
-import type { LayerContext } from "./layer.ts";
+import type { LayerContext, LayerOutput } from "./layer.ts";
 
 /** y = f(z), and the way back to z. */
-export interface ActivatedSum {
-  readonly y: Tensor;
-  /** Records dz = f′(z) · dy. */
+export interface ActivatedSum extends Required<Pick<LayerOutput, "y" | "activation">> {
+  /** Records dz = f′(z) · dy; from what is multiplied with the slope already, if there is an `activation`. */
   readonly backward: (dy: Tensor) => Tensor;
 }
 
 /**
  * Records a sum z and y = f(z), in one kernel where that is possible: softplus and gelu need z itself on the way back, so they
- * are not fused when training.
+ * are not fused when training. The slope of the others is left to whoever computes ∂C/∂y.
  *
  * @param compute Records the sum with the activation that it is given.
  */
@@ -29,8 +28,10 @@ export function activatedSum(
 ): ActivatedSum {
   const separate = training && gradientNeedsInput(name);
   const saved = compute(separate ? "linear" : name);
+  if (!separate) return { y: saved, activation: training ? name : "linear", backward: (dz) => dz };
   return {
-    y: separate ? activation(recorder, name, saved) : saved,
-    backward: (dy) => name === "linear" ? dy : activationGradient(recorder, name, saved, dy),
+    y: activation(recorder, name, saved),
+    activation: "linear",
+    backward: (dy) => activationGradient(recorder, name, saved, dy),
   };
 }

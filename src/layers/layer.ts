@@ -7,6 +7,7 @@
 import type { WindowGeometry } from "../convolution_shape.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import type { ActivationName } from "../ops/activation_source.ts";
 import type { Shape } from "../shape.ts";
 import type { Fans, Initializer } from "./initializers.ts";
 
@@ -55,6 +56,11 @@ export interface LayerContext {
   readonly training: boolean;
   /** Whether anything before this layer needs ∂C/∂x. */
   readonly inputGradient: boolean;
+  /**
+   * f, if x = f(z) and what comes before wants ∂C/∂z = f′(x) · ∂C/∂x of the step back: the layer may multiply it, see
+   * {@linkcode LayerOutput.appliesInputActivation}. Else "linear".
+   */
+  readonly inputActivation: ActivationName;
   /** Selects the layer's random numbers; the counter is the training step. */
   readonly random: { readonly seed: number; readonly stream: number; readonly counter: Scalar };
 }
@@ -67,9 +73,17 @@ export interface LayerOutput {
    * Records ∂C/∂parameters, assigned to the context's gradients, and returns ∂C/∂x, or undefined if the context does not
    * want it. Only when training.
    *
-   * @param dy ∂C/∂y. Shape: that of y.
+   * @param dy ∂C/∂y, or ∂C/∂z if there is an `activation`. Shape: that of y.
    */
   readonly backward: (dy: Tensor) => Tensor | undefined;
+  /**
+   * f, if y = f(z) and `backward` takes ∂C/∂z = f′(y) · ∂C/∂y. So the kernel that computes ∂C/∂y, which belongs to the layer
+   * behind, can multiply it where it has it in hand. Must not be softplus or gelu, whose slopes do not follow from y. Default:
+   * "linear".
+   */
+  readonly activation?: ActivationName;
+  /** Whether `backward` returns f′(x) · ∂C/∂x for the context's `inputActivation`. Default: no, then somebody else multiplies. */
+  readonly appliesInputActivation?: boolean;
 }
 
 /** What an element of a layer's output sees of its input: the taps of a window that slides, or all of it. */

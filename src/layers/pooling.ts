@@ -99,11 +99,19 @@ export abstract class MaxPoolLayer extends PoolLayer {
     super(dims, options, POOL_OPTIONS);
   }
 
-  /** Records the pool and its gradient. */
-  override forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
+  /**
+   * Records the pool and its gradient. An output is one of the inputs, so the slope f′ of an activation before the pool is the
+   * same for both, and is left to be multiplied with the smaller gradient.
+   */
+  override forward(x: Tensor, { recorder, inputActivation }: LayerContext): LayerOutput {
     const { y, winners } = maxPool(recorder, x, this.options);
     const options = { ...this.options, inputShape: x.shape };
-    return { y, backward: (dy) => maxPoolGradient(recorder, dy, winners, options) };
+    return {
+      y,
+      backward: (dy) => maxPoolGradient(recorder, dy, winners, options),
+      activation: inputActivation,
+      appliesInputActivation: true,
+    };
   }
 }
 

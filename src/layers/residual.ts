@@ -90,15 +90,15 @@ export class Residual extends ContainerLayer {
   override forward(x: Tensor, context: LayerContext): LayerOutput {
     const { recorder } = context;
     const outputs = this.forwardBranches(x, context);
-    const { y, backward: backwardToSum } = activatedSum(context, this.activation, (applied) => {
-      const sum = add(recorder, outputs[0]!.y, outputs[1]!.y);
-      return applied === "linear" ? sum : activation(recorder, applied, sum);
+    const sum = activatedSum(context, this.activation, (applied) => {
+      const total = add(recorder, outputs[0]!.y, outputs[1]!.y);
+      return applied === "linear" ? total : activation(recorder, applied, total);
     });
     const backward = (dy: Tensor): Tensor | undefined => {
-      const dz = backwardToSum(dy);
+      const dz = sum.backward(dy);
       return this.backwardBranches(recorder, outputs, [dz, dz]);
     };
-    return { y, backward };
+    return { ...sum, backward };
   }
 
   /** The activation. */

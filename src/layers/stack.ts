@@ -6,6 +6,8 @@
 
 import { OptionError, ShapeError } from "../errors.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import type { ActivationName } from "../ops/activation_source.ts";
+import { activationGradient } from "../ops/activations.ts";
 import type { Shape } from "../shape.ts";
 import type { BufferSpec, Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
 
@@ -65,7 +67,7 @@ export class Stack {
 
   /**
    * Records the forward steps. The backward step ends at the first layer that has something to learn, unless the context
-   * wants the gradient of the input.
+   * wants the gradient of the input. Where a layer does not multiply the slope of the activation before it, the stack does.
    *
    * @param context That of the whole stack: parameters named by place, and the first layer's stream of random numbers.
    */
@@ -73,13 +75,19 @@ export class Stack {
     const outputs: LayerOutput[] = [];
     let { inputGradient } = context;
     let { stream } = context.random;
+    let inputActivation: ActivationName = "linear";
     let first = inputGradient ? 0 : this.layers.length; // the first layer with a step back
     let y = x;
     this.layers.forEach((layer, i) => {
-      const own = contextWithin(context, this.#keys[i]!, { inputGradient, stream });
+      const own = contextWithin(context, this.#keys[i]!, {
+        inputGradient,
+        inputActivation,
+        stream,
+      });
       const output = layer.forward(y, own);
       outputs.push(output);
       y = output.y;
+      inputActivation = output.activation ?? "linear";
       const learns = Object.keys(own.parameters).length > 0;
       if (learns && !inputGradient) first = i;
       inputGradient ||= learns;
@@ -87,8 +95,14 @@ export class Stack {
     });
     const backward = (gradient: Tensor): Tensor | undefined => {
       let dy: Tensor | undefined = gradient;
+      let applied: boolean | undefined = false; // whether dy has the slope of the activation already
       for (let i = outputs.length - 1; i >= first && dy !== undefined; i--) {
-        dy = outputs[i]!.backward(dy);
+        const { y, activation = "linear", backward, appliesInputActivation } = outputs[i]!;
+        if (activation !== "linear" && !applied) {
+          dy = activationGradient(context.recorder, activation, y, dy);
+        }
+        dy = backward(dy);
+        applied = appliesInputActivation;
       }
       return context.inputGradient ? dy : undefined;
     };
@@ -114,7 +128,9 @@ export class Stack {
 export function contextWithin(
   context: LayerContext,
   key: string,
-  { inputGradient, stream }: { inputGradient: boolean; stream: number },
+  { stream, ...input }: Pick<LayerContext, "inputGradient" | "inputActivation"> & {
+    stream: number;
+  },
 ): LayerContext {
   const prefix = `${key}.`;
   const within = (tensors: Readonly<Record<string, Tensor>>) =>
@@ -128,7 +144,7 @@ export function contextWithin(
     parameters: within(context.parameters),
     gradients: within(context.gradients),
     buffers: within(context.buffers),
-    inputGradient,
+    ...input,
     random: { ...context.random, stream },
   };
 }

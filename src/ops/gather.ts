@@ -25,6 +25,17 @@ export interface GatherOptions {
   scale?: number;
 }
 
+/** A batch of examples and their targets. */
+export interface Examples {
+  /** Shape: [rows, …]. */
+  readonly x: Tensor;
+  /** Class indices [rows], or targets [rows, …]. */
+  readonly y: Tensor<"u32"> | Tensor;
+}
+
+/** Elements of a target, at most, that are gathered with the example. */
+const WIDEST_TARGET = 4000;
+
 const FAMILY = new KernelFamily("gather", [{ name: "gather.wgsl", text }]);
 
 /**
@@ -39,6 +50,60 @@ export function gatherRows<T extends DataType>(
   examples: Tensor<T>,
   options: GatherOptions,
 ): Tensor<T extends "u32" ? "u32" : "f32"> {
+  return launch(recorder, examples, options) as Tensor<T extends "u32" ? "u32" : "f32">;
+}
+
+/**
+ * The same rows of examples and of their targets, in one launch unless a target has more than 4,000 elements.
+ *
+ * Shape: x [n, …], y [n, …] → [rows, …], [rows, …].
+ *
+ * @throws {ShapeError} as {@linkcode gatherRows}, or if there are not as many targets as examples.
+ */
+export function gatherExamples(
+  recorder: Recorder,
+  x: Tensor<"u8"> | Tensor,
+  y: Tensor<"u32"> | Tensor,
+  options: GatherOptions,
+): Examples {
+  const [length, ...rest] = y.shape;
+  if (length !== x.shape[0]) {
+    throw new ShapeError(
+      `gatherExamples: expected as many targets as examples, got ${formatShape(y.shape)} ` +
+        `for ${formatShape(x.shape)}`,
+    );
+  }
+  const width = sizeOf(rest);
+  if (width > WIDEST_TARGET) {
+    const { scale: _, ...own } = options;
+    return {
+      x: gatherRows<"u8" | "f32">(recorder, x, options),
+      y: gatherRows<"u32" | "f32">(recorder, y, own) as Examples["y"],
+    };
+  }
+  const rows = recorder.empty([options.rows, ...rest], y.type) as Examples["y"];
+  return {
+    x: launch(recorder, x, options, {
+      tensors: { targets: y, batch_targets: rows },
+      width,
+    }) as Tensor,
+    y: rows,
+  };
+}
+
+/** What is gathered besides. */
+interface Targets {
+  readonly tensors: Readonly<Record<"targets" | "batch_targets", Tensor<"u32"> | Tensor>>;
+  /** Elements of one. */
+  readonly width: number;
+}
+
+function launch(
+  recorder: Recorder,
+  examples: Tensor<DataType>,
+  options: GatherOptions,
+  targets?: Targets,
+): Tensor<DataType> {
   const { rows, start = 0, shuffleKey } = options;
   const [length, ...rest] = examples.shape;
   const first = typeof start === "number" ? start : 0;
@@ -61,8 +126,9 @@ export function gatherRows<T extends DataType>(
       VECTOR: vector,
       LANES: lanes,
       SHUFFLE: shuffleKey !== undefined,
+      TARGETS: targets?.tensors.targets.type ?? "none",
     }),
-    tensors: { x: examples, y },
+    tensors: { x: examples, y, ...targets?.tensors },
     uniforms: {
       examples: length,
       rows,
@@ -71,8 +137,9 @@ export function gatherRows<T extends DataType>(
       key: shuffleKey ?? 0,
       half_bits: permutationHalfBits(length),
       scale: options.scale ?? (examples.type === "u8" ? 1 / 255 : 1),
+      ...(targets === undefined ? {} : { target_width: targets.width }),
     },
     workgroups: workgroupsFor(rows * lanes),
   });
-  return y as Tensor<T extends "u32" ? "u32" : "f32">;
+  return y;
 }

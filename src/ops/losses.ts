@@ -8,11 +8,11 @@ import elementwiseText from "../../kernels/elementwise_loss.wgsl" with { type: "
 import softmaxText from "../../kernels/softmax_cross_entropy.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
-import type { Recorder } from "../gpu/recorder.ts";
+import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { formatShape, type Shape, shapesEqual } from "../shape.ts";
 import { ACTIVATION_SOURCE } from "./activation_source.ts";
-import { NAN_SOURCE, ROW_SOURCE, rowLanes, rowWorkgroups } from "./launch.ts";
+import { expectShape, NAN_SOURCE, ROW_SOURCE, rowLanes, rowWorkgroups } from "./launch.ts";
 
 /** A loss of every example, and the gradient of their mean. */
 export interface LossResult {
@@ -20,13 +20,30 @@ export interface LossResult {
   readonly losses: Tensor;
   /** ∂ mean(losses) / ∂ outputs. Shape: that of the outputs. Undefined if it was not asked for. */
   readonly gradient: Tensor | undefined;
+  /** Whether {@linkcode LossOptions.statistics} were written. Default: no, then somebody else writes them. */
+  readonly recorded?: boolean;
 }
 
 /** Options of the losses. */
 export interface LossOptions {
   /** Whether the gradient is wanted. Default true. */
   gradient?: boolean;
+  /** What a loss may write besides, if it can do so in the same kernel, saying that it did. */
+  statistics?: LossStatistics;
 }
+
+/** Sums over a batch: record[slot] = [Σ losses], or with `matches` [Σ losses, the number of predictions that are right]. */
+export interface LossStatistics {
+  /** Shape: [slots, 1], or [slots, 2] with matches. */
+  readonly record: Tensor;
+  /** The row that is written. */
+  readonly slot: number | Scalar;
+  /** Whether to count predictions that are right: the first largest output is the label. */
+  readonly matches: boolean;
+}
+
+/** Steps of a lane's loops over all rows, for which one workgroup is no slower than a further dispatch. */
+const LONGEST_RECORD = 256;
 
 const SOFTMAX = new KernelFamily("softmaxCrossEntropy", [
   NAN_SOURCE,
@@ -127,7 +144,7 @@ function launch(
   parameters: Record<string, string>,
   outputs: Tensor,
   targets: Tensor<DataType>,
-  { gradient: wantGradient = true }: LossOptions,
+  { gradient: wantGradient = true, statistics }: LossOptions,
 ): LossResult {
   const labels = targets.type === "u32";
   if (outputs.shape.length !== 2) {
@@ -145,22 +162,40 @@ function launch(
   }
   if (columns === 0) throw new ShapeError(`${name}: outputs have no columns`);
   const lanes = rowLanes(recorder.device, { rows, columns }, name);
-  const losses = recorder.empty([rows]);
-  const gradient = wantGradient ? recorder.empty(outputs.shape) : undefined;
   // Softmax: the mean is over the rows; elementwise losses: over rows and columns.
   const factor = 1 / (family === SOFTMAX ? rows : rows * columns);
+  const matches = statistics?.matches ?? false;
+  const rounds = rowWorkgroups(rows, lanes);
+  const recorded = statistics !== undefined && family === SOFTMAX && (labels || !matches) &&
+    rows > 0 && rounds * Math.ceil(columns / lanes) <= LONGEST_RECORD;
+  if (recorded) {
+    const { record } = statistics;
+    expectShape(record, [record.shape[0] ?? 0, matches ? 2 : 1], `${name}: record`);
+  }
+  const losses = recorder.empty([rows]);
+  const gradient = wantGradient ? recorder.empty(outputs.shape) : undefined;
+  const record = family === ELEMENTWISE
+    ? {}
+    : { RECORD: recorded, MATCHES: recorded && matches, ROUNDS: recorded ? rounds : 0 };
   recorder.dispatch({
-    label: `${name} ${formatShape(outputs.shape)}`,
-    kernel: family.variant({ ...parameters, LANES: lanes, LABELS: labels, GRADIENT: wantGradient }),
+    label: `${name} ${formatShape(outputs.shape)}${recorded ? ", sums" : ""}`,
+    kernel: family.variant({
+      ...parameters,
+      ...record,
+      LANES: lanes,
+      LABELS: labels,
+      GRADIENT: wantGradient,
+    }),
     tensors: {
       [family === SOFTMAX ? "logits" : "outputs"]: outputs,
       targets,
       losses,
       ...(gradient === undefined ? {} : { gradient }),
+      ...(recorded ? { record: statistics.record } : {}),
     },
-    uniforms: { rows, columns, factor },
-    workgroups: rowWorkgroups(rows, lanes),
+    uniforms: { rows, columns, factor, ...(recorded ? { slot: statistics.slot } : {}) },
+    workgroups: recorded ? 1 : rounds,
     flops: 8 * outputs.size,
   });
-  return { losses, gradient };
+  return { losses, gradient, recorded };
 }

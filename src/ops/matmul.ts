@@ -8,8 +8,9 @@ import blockText from "../../kernels/matmul_block.wgsl" with { type: "text" };
 import partsText from "../../kernels/matmul_parts.wgsl" with { type: "text" };
 import plainText from "../../kernels/matmul_plain.wgsl" with { type: "text" };
 import registerText from "../../kernels/matmul_register.wgsl" with { type: "text" };
+import rowSumsText from "../../kernels/matmul_row_sums.wgsl" with { type: "text" };
 import storeText from "../../kernels/matmul_store.wgsl" with { type: "text" };
-import { ShapeError } from "../errors.ts";
+import { OptionError, ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
@@ -35,28 +36,47 @@ export interface MatmulOptions {
   bias?: Tensor;
   /** Applied to the sum. Default "linear". */
   activation?: ActivationName;
+  /** In place of an activation: what is multiplied with the derivative of one. */
+  gradient?: ActivationSlope;
+  /** Where to write Σₖ op(A)[i, k] besides, for `transposeA` and k ≤ 1024. Shape: [m]. */
+  rowSums?: Tensor;
   /** Where to write the result. Default: a new tensor. Shape: [m, n]. */
   out?: Tensor;
   /** The kernel variant. Default: chosen by adapter and shape. */
   plan?: MatmulPlan;
 }
 
+/** The derivative of an activation function where its value was y: what a gradient is multiplied with on the way back. */
+export interface ActivationSlope {
+  /** f. */
+  readonly activation: ActivationName;
+  /** y = f(z); but z for softplus and gelu. */
+  readonly saved: Tensor;
+}
+
+/** Steps of k that {@linkcode MatmulOptions.rowSums} may have. */
+export const LONGEST_ROW_SUM = 1024;
+
 const STORE_SOURCE = { name: "matmul_store.wgsl", text: storeText };
+const ROW_SUMS_SOURCE = { name: "matmul_row_sums.wgsl", text: rowSumsText };
 const REGISTER = new KernelFamily("matmul/register", [
   NAN_SOURCE,
   ACTIVATION_SOURCE,
   STORE_SOURCE,
+  ROW_SUMS_SOURCE,
   { name: "matmul_register.wgsl", text: registerText },
 ]);
 const BLOCK = new KernelFamily("matmul/block", [
   NAN_SOURCE,
   ACTIVATION_SOURCE,
   STORE_SOURCE,
+  ROW_SUMS_SOURCE,
   { name: "matmul_block.wgsl", text: blockText },
 ]);
 const PLAIN = new KernelFamily("matmul/plain", [
   NAN_SOURCE,
   ACTIVATION_SOURCE,
+  ROW_SUMS_SOURCE,
   { name: "matmul_plain.wgsl", text: plainText },
 ]);
 const PARTS = new KernelFamily("matmul/parts", [
@@ -66,7 +86,7 @@ const PARTS = new KernelFamily("matmul/parts", [
 ]);
 
 /**
- * C = f(op(A) · op(B) + bias), with op(X) = X or Xᵀ.
+ * C = f(op(A) · op(B) + bias), with op(X) = X or Xᵀ; or with `gradient` C = f′(z) ∘ (op(A) · op(B) + bias).
  *
  * Shape: op(A) [m, k], op(B) [k, n], bias [n] → C [m, n]. Error of a sum: (k + 16) · 2⁻²⁴ · Σ|a||b|.
  *
@@ -97,7 +117,7 @@ export function matmul(
 }
 
 /** Options of {@linkcode batchedMatmul}. */
-export interface BatchedMatmulOptions extends Omit<MatmulOptions, "bias"> {
+export interface BatchedMatmulOptions extends Omit<MatmulOptions, "bias" | "gradient" | "rowSums"> {
   /** Added to every element of a row. Shape: [number of matrices a, m]. */
   rowBias?: Tensor;
 }
@@ -163,18 +183,25 @@ function multiply(
     activation: ActivationName;
     bias: Tensor | undefined;
     biasOfRows?: boolean;
+    gradient?: ActivationSlope;
+    rowSums?: Tensor;
     plan?: MatmulPlan;
   },
 ): void {
-  const { activation, bias, biasOfRows = false } = options;
+  const { activation, bias, biasOfRows = false, gradient, rowSums } = options;
   const { m, n, k, batches, countA } = size;
   const plan = options.plan ?? chooseMatmul(recorder.device.adapter, size, batches);
   const split = plan.parts > 1;
   const target = split ? recorder.empty([plan.parts, batches, m, n]) : out;
-  const epilogue = {
-    ACTIVATION: activation,
+  const epilogue: Epilogue = {
+    ACTIVATION: gradient?.activation ?? activation,
+    GRADIENT: gradient !== undefined,
     BIAS: bias !== undefined && !biasOfRows,
     ROW_BIAS: bias !== undefined && biasOfRows,
+  };
+  const ends = {
+    ...(bias === undefined ? {} : { bias }),
+    ...(gradient === undefined ? {} : { saved: gradient.saved }),
   };
   const kind = `${size.transposeA ? "T" : "N"}${size.transposeB ? "T" : "N"}`;
   const label = `matmul ${kind} ${batches === 1 ? "" : `${batches} of `}${m}×${k}×${n}`;
@@ -186,14 +213,14 @@ function multiply(
     target,
     a,
     b,
-    bias,
-    split ? { ACTIVATION: "linear", BIAS: false, ROW_BIAS: false } : epilogue,
+    split ? { epilogue: NO_EPILOGUE, ends: {} } : { epilogue, ends },
+    rowSums,
   );
   if (split) {
     recorder.dispatch({
       label: `${label}, sum of ${plan.parts} parts`,
       kernel: PARTS.variant(epilogue),
-      tensors: { parts: target, c: out, ...(bias === undefined ? {} : { bias }) },
+      tensors: { parts: target, c: out, ...ends },
       uniforms: {
         outputs: batches * m * n,
         m,
@@ -209,6 +236,21 @@ function multiply(
   }
 }
 
+/** What happens to a sum before it is stored, as parameters of the kernels. */
+type Epilogue = Readonly<{
+  ACTIVATION: ActivationName;
+  GRADIENT: boolean;
+  BIAS: boolean;
+  ROW_BIAS: boolean;
+}>;
+
+const NO_EPILOGUE: Epilogue = {
+  ACTIVATION: "linear",
+  GRADIENT: false,
+  BIAS: false,
+  ROW_BIAS: false,
+};
+
 function launch(
   recorder: Recorder,
   label: string,
@@ -217,8 +259,8 @@ function launch(
   c: Tensor,
   a: Tensor,
   b: Tensor,
-  bias: Tensor | undefined,
-  epilogue: { ACTIVATION: ActivationName; BIAS: boolean; ROW_BIAS: boolean },
+  { epilogue, ends }: { epilogue: Epilogue; ends: Readonly<Record<string, Tensor>> },
+  rowSums: Tensor | undefined,
 ): void {
   const { m, n, k, transposeA, transposeB, batches } = size;
   const { parts } = plan;
@@ -231,12 +273,15 @@ function launch(
     c_first: parts > 1 ? 0 : size.firstOut ?? 0,
   };
   const chunk = Math.max(1, plan.chunk); // so that workgroups beyond the last part know it where k is 0
-  const tensors = { a, b, c, ...(epilogue.BIAS || epilogue.ROW_BIAS ? { bias: bias! } : {}) };
-  const common = { label, tensors, flops: 2 * batches * m * n * k };
+  const ROW_SUMS = rowSums !== undefined;
+  const vectorA = (transposeA ? m : k) % 4 === 0;
+  const sums = ROW_SUMS ? (vectorA && plan.family !== "plain" ? m / 4 : m) : 0;
+  const tensors = { a, b, c, ...ends, ...(ROW_SUMS ? { row_sums: rowSums } : {}) };
+  const common = { label, tensors, flops: 2 * batches * m * n * k + (ROW_SUMS ? m * k : 0) };
   if (plan.family === "plain") {
     recorder.dispatch({
       ...common,
-      kernel: PLAIN.variant(epilogue),
+      kernel: PLAIN.variant({ ...epilogue, ROW_SUMS, VECTOR_a: false }),
       uniforms: {
         m,
         n,
@@ -249,16 +294,17 @@ function launch(
         b_column: transposeB ? k : 1,
         ...stack,
       },
-      workgroups: Math.ceil(parts * batches * m * n / 64),
+      workgroups: Math.ceil((parts * batches * m * n + sums) / 64),
     });
     return;
   }
   const layout = {
     TRANSPOSE_a: transposeA,
     TRANSPOSE_b: transposeB,
-    VECTOR_a: (transposeA ? m : k) % 4 === 0,
+    VECTOR_a: vectorA,
     VECTOR_b: (transposeB ? k : n) % 4 === 0,
     VECTOR_c: n % 4 === 0,
+    ROW_SUMS,
     ...epilogue,
   };
   const { rowGroups, columnGroups, lanesM, lanesN } = plan;
@@ -282,13 +328,22 @@ function launch(
     ...common,
     kernel,
     uniforms: { m, n, k, chunk, tiles_m: tilesM, tiles_n: tilesN, parts, ...stack },
-    workgroups: tilesM * tilesN * parts * batches,
+    workgroups: tilesM * tilesN * parts * batches + Math.ceil(sums / (lanesM * lanesN)),
   });
 }
 
 function checkMatmul(a: Tensor, b: Tensor, options: MatmulOptions): Products {
-  checkKeys(options, "matmul", ["transposeA", "transposeB", "bias", "activation", "out", "plan"]);
-  const { activation, bias, out } = options;
+  checkKeys(options, "matmul", [
+    "transposeA",
+    "transposeB",
+    "bias",
+    "activation",
+    "gradient",
+    "rowSums",
+    "out",
+    "plan",
+  ]);
+  const { activation, bias, gradient, rowSums, out } = options;
   if (activation !== undefined) checkOneOf(activation, "matmul: activation", ACTIVATION_NAMES);
   if (a.shape.length !== 2 || b.shape.length !== 2) {
     throw new ShapeError(
@@ -296,8 +351,21 @@ function checkMatmul(a: Tensor, b: Tensor, options: MatmulOptions): Products {
     );
   }
   const size = sizeOfProduct("matmul", a.shape, b.shape, options);
-  const { m, n } = size;
+  const { m, n, k } = size;
   if (bias !== undefined) expectShape(bias, [n], "matmul: bias");
+  if (gradient !== undefined) {
+    if (activation !== undefined) throw new OptionError("matmul: activation excludes gradient");
+    checkOneOf(gradient.activation, "matmul: gradient.activation", ACTIVATION_NAMES);
+    expectShape(gradient.saved, [m, n], "matmul: gradient.saved");
+  }
+  if (rowSums !== undefined) {
+    if (options.transposeA !== true || k > LONGEST_ROW_SUM) {
+      throw new OptionError(
+        `matmul: rowSums need transposeA and at most ${LONGEST_ROW_SUM} steps, got ${k}`,
+      );
+    }
+    expectShape(rowSums, [m], "matmul: rowSums");
+  }
   if (out !== undefined) expectShape(out, [m, n], "matmul: out");
   return { ...size, batches: 1, countA: 1, countB: 1 };
 }

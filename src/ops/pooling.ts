@@ -7,16 +7,16 @@
 import countText from "../../kernels/pool_count.wgsl" with { type: "text" };
 import gradientText from "../../kernels/pool_gradient.wgsl" with { type: "text" };
 import poolText from "../../kernels/pool.wgsl" with { type: "text" };
-import { liftDimensions, poolGeometry, type WindowGeometry } from "../convolution_shape.ts";
+import { poolGeometry, type WindowGeometry } from "../convolution_shape.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
-import type { Dispatch, Recorder } from "../gpu/recorder.ts";
+import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys } from "../options.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { PoolOptions } from "../window_options.ts";
-import { expectShape, NAN_SOURCE, perAxis, workgroupsFor } from "./launch.ts";
+import { expectShape, NAN_SOURCE, workgroupsFor } from "./launch.ts";
+import { disjointLaunch, gradientLaunch, uniformsOf, unrolled } from "./pooling_launch.ts";
 
 /** Options of {@linkcode averagePool}. */
 export interface AveragePoolOptions extends PoolOptions {
@@ -70,7 +70,7 @@ export function maxPool(recorder: Recorder, x: Tensor, options: PoolOptions): Ma
   const winners = recorder.empty(y.shape, "u32");
   recorder.dispatch({
     label: `max pool ${formatShape(x.shape)}`,
-    kernel: MAX_POOL.variant({ MODE: "max" }),
+    kernel: MAX_POOL.variant({ MODE: "max", ...unrolled(geometry) }),
     tensors: { x, y, winners },
     uniforms: { length: y.size, ...uniformsOf(geometry) },
     workgroups: workgroupsFor(y.size),
@@ -100,7 +100,8 @@ export function maxPoolGradient(
   const dx = recorder.empty(inputShape);
   recorder.dispatch({
     label: `max pool gradient ${formatShape(inputShape)}`,
-    ...gradientLaunch(MAX_GRADIENT, { MODE: "max" }, geometry, inputShape),
+    ...disjointLaunch(geometry, inputShape) ??
+      gradientLaunch(MAX_GRADIENT, { MODE: "max" }, geometry, inputShape),
     tensors: { dy, winners, dx },
     flops: dy.size,
   });
@@ -123,6 +124,7 @@ export function averagePool(recorder: Recorder, x: Tensor, options: AveragePoolO
     kernel: AVERAGE_POOL.variant({
       MODE: "average",
       COUNT_PADDING: options.countPadding ?? false,
+      ...unrolled(geometry),
     }),
     tensors: { x, y },
     uniforms: { length: y.size, ...uniformsOf(geometry) },
@@ -186,51 +188,6 @@ function geometryOf(
     );
   }
   return geometry;
-}
-
-/** Neighbours of a row whose gradients one invocation computes: dividing for each of them would take longer than its sum. */
-const RUN = 4;
-/** Windows along the width over one position that are written out one by one. */
-const UNROLLED_WINDOWS = 4;
-
-/** The kernel and the launch of a gradient. */
-function gradientLaunch(
-  family: KernelFamily,
-  mode: KernelParameters,
-  geometry: WindowGeometry,
-  inputShape: Shape,
-): Pick<Dispatch, "kernel" | "uniforms" | "workgroups"> {
-  const width = inputShape.at(-1)!;
-  const [size, stride] = [geometry.kernel.at(-1)!, geometry.strides.at(-1)!];
-  const windows = Math.ceil(size / stride);
-  const unroll = windows <= UNROLLED_WINDOWS;
-  const run = unroll ? RUN : 1;
-  const runsOfRow = Math.ceil(width / run);
-  const runs = sizeOf(inputShape.slice(0, -1)) * runsOfRow;
-  return {
-    kernel: family.variant({
-      ...mode,
-      RUN: run,
-      K_W: size,
-      STRIDE_W: stride,
-      UNROLL: unroll,
-      WINDOWS: unroll ? windows : 0,
-    }),
-    uniforms: { runs, runs_w: runsOfRow, ...uniformsOf(geometry) },
-    workgroups: workgroupsFor(runs),
-  };
-}
-
-function uniformsOf(geometry: WindowGeometry): Record<string, number> {
-  const { input, output, kernel, strides, padBefore, padAfter } = liftDimensions(geometry, 3);
-  return {
-    ...perAxis("in", input),
-    ...perAxis("out", output),
-    ...perAxis("k", kernel),
-    ...perAxis("stride", strides),
-    ...perAxis("pad", padBefore),
-    ...perAxis("after", padAfter),
-  };
 }
 
 /** The maximum of every window of a sequence; see {@linkcode maxPool}. Shape: [n, c, w] → [n, c, ow]. */

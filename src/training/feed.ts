@@ -9,7 +9,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { type Recorder, Scalar } from "../gpu/recorder.ts";
 import type { ArrayOf, Tensor } from "../gpu/tensor.ts";
-import { gatherRows } from "../ops/gather.ts";
+import { gatherExamples } from "../ops/gather.ts";
 import type { Shape } from "../shape.ts";
 
 /** A batch as tensors. */
@@ -68,10 +68,7 @@ export class Feed {
       start: this.start,
       ...(this.shuffleKey === undefined ? {} : { shuffleKey: this.shuffleKey }),
     };
-    return {
-      x: gatherRows(recorder, this.x as Tensor<"u8">, options),
-      y: gatherRows(recorder, this.y as Tensor<"u32">, options),
-    };
+    return gatherExamples(recorder, this.x, this.y, options);
   }
 
   /** Frees the examples. */

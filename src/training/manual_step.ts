@@ -137,7 +137,8 @@ export class ManualStep {
       const recorded = this.#trainer.recordStep(
         recorder,
         { x, y: y as Tensor },
-        (losses) => loss = recorder.keep(mean(recorder, losses)),
+        {},
+        ({ losses }) => loss = recorder.keep(mean(recorder, losses)),
       );
       outputs = recorder.keep(recorded);
     }, this.#pool);

@@ -76,6 +76,7 @@ export class Network {
       afterForward: (record) => updates.push(record),
       training,
       inputGradient: false,
+      inputActivation: "linear",
       random: { seed: this.seed, stream: LAYER_STREAM, counter: step },
     });
     return {

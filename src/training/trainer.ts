@@ -9,6 +9,7 @@ import { type Recorder, Scalar } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { checkOneOf } from "../options.ts";
 import { type LossFunction, type LossName, resolveLoss } from "../losses/losses.ts";
+import type { LossOptions, LossResult } from "../ops/losses.ts";
 import { add } from "../ops/elementwise.ts";
 import { sumOfSquares } from "../ops/reductions.ts";
 import { clipScale } from "../ops/updates.ts";
@@ -91,8 +92,8 @@ export class Trainer {
     const program = this.#program(feed, `train ${rows}`, (recorder) => {
       recorder.section(SECTIONS.gather);
       const batch = feed.gather(recorder, rows);
-      this.recordStep(recorder, batch, (losses, outputs) => {
-        this.#recordStatistics(recorder, losses, outputs, batch.y, this.statistics);
+      this.recordStep(recorder, batch, this.#lossStatistics(this.statistics), (result, outputs) => {
+        this.#recordStatistics(recorder, result, outputs, batch.y, this.statistics);
       });
     });
     this.beginUpdate();
@@ -106,8 +107,11 @@ export class Trainer {
     const program = this.#program(feed, `evaluate ${rows}`, (recorder) => {
       const { x, y } = feed.gather(recorder, rows);
       const { outputs } = this.network.record(recorder, x, false, this.step);
-      const { losses } = this.#lossFunction(recorder, outputs, y, { gradient: false });
-      this.#recordStatistics(recorder, losses, outputs, y, statistics);
+      const result = this.#lossFunction(recorder, outputs, y, {
+        gradient: false,
+        ...this.#lossStatistics(statistics),
+      });
+      this.#recordStatistics(recorder, result, outputs, y, statistics);
     });
     program.run();
     statistics.advance(rows);
@@ -116,22 +120,24 @@ export class Trainer {
   /**
    * Records forward, the change of the layers' buffers, loss and backward, and update, each in its section.
    *
+   * @param lossOptions What the loss may do besides.
    * @param onLosses Records what is to be done with the losses [n] and outputs [n, k], in the backward section.
    * @returns The outputs.
    */
   recordStep(
     recorder: ProgramRecorder,
     { x, y }: BatchTensors,
-    onLosses: (losses: Tensor, outputs: Tensor) => void,
+    lossOptions: Pick<LossOptions, "statistics">,
+    onLosses: (result: LossResult, outputs: Tensor) => void,
   ): Tensor {
     recorder.section(SECTIONS.forward);
     const { outputs, updateBuffers, backward } = this.network.record(recorder, x, true, this.step);
     recorder.section(SECTIONS.buffers);
     updateBuffers();
     recorder.section(SECTIONS.backward);
-    const { losses, gradient } = this.#lossFunction(recorder, outputs, y, { gradient: true });
-    onLosses(losses, outputs);
-    backward(gradient!);
+    const result = this.#lossFunction(recorder, outputs, y, { gradient: true, ...lossOptions });
+    onLosses(result, outputs);
+    backward(result.gradient!);
     recorder.section(SECTIONS.update);
     this.#recordUpdate(recorder);
     return outputs;
@@ -174,13 +180,21 @@ export class Trainer {
     return program;
   }
 
+  /** What a loss of ours may write itself; one of somebody else might hand on options and change the losses. */
+  #lossStatistics({ record, slot }: StatisticsTable): Pick<LossOptions, "statistics"> {
+    if (typeof this.loss === "function" || this.metrics.length > 1) return {};
+    return { statistics: { record, slot, matches: this.metrics.length === 1 } };
+  }
+
+  /** Records what the loss did not. */
   #recordStatistics(
     recorder: Recorder,
-    losses: Tensor,
+    { losses, recorded = false }: LossResult,
     outputs: Tensor,
     targets: Tensor<DataType>,
     { record, slot }: StatisticsTable,
   ): void {
+    if (recorded) return;
     const values = [losses, ...this.metrics.map(() => matches(recorder, outputs, targets))];
     recordSums(recorder, values, record, slot);
   }
