@@ -171,7 +171,7 @@ interface Part {
  */
 function partsOf({ device, shape }: Tensor): Part[] {
   const [units, inputs] = shape as [number, number];
-  const limit = device.raw.limits.maxStorageBufferBindingSize;
+  const limit = device.limits.maxStorageBufferBindingSize;
   const most = Math.max(64, Math.floor(limit / (4 * inputs) / 64) * 64);
   const rows = Math.ceil(units / Math.ceil(units / most) / 64) * 64;
   return Array.from({ length: Math.ceil(units / rows) }, (_, i) => {
