@@ -194,8 +194,7 @@ Deno.test("a tensor over the limit of one binding is refused", async () => {
   using x = gpu.zeros([4]);
   using y = gpu.zeros([4]);
   const limits = { maxStorageBufferBindingSize: 8 };
-  const raw = Object.create(gpu.device.raw, { limits: { value: limits } });
-  const device = Object.create(gpu.device, { raw: { value: raw } });
+  const device = Object.create(gpu.device, { limits: { value: limits } });
   for (const tensor of [x, y]) Object.defineProperty(tensor, "device", { value: device });
   const launch = { device, recording: false, empty: () => y, release() {} };
   let dispatch: Parameters<Gpu["dispatch"]>[0] | undefined;
