@@ -1,4 +1,4 @@
-// Rows of a data set as a batch: y[r, :] = scale · x[index(start + r), :].
+// Rows of a data set as a batch: y[r, :] = scale · x[index(start + first + r), :].
 //
 // x (examples, width) of TYPE u8 (bytes, four to a word) | f32 | u32; y (rows, width) f32, or u32 for u32 (scale 1).
 // index(i) = i, or (SHUFFLE) the keyed permutation of src/random.ts: a Feistel network over the next power of four,
@@ -12,6 +12,7 @@ struct Uniforms {
   rows: u32,
   width: u32, // in vec4s if VECTOR
   start: u32,
+  first: u32, // of these rows in a larger result
   key: u32,
   half_bits: u32,
   scale: f32,
@@ -71,9 +72,9 @@ fn main(
     return;
   }
 //# if SHUFFLE
-  let from_row = permute(u.start + row) * u.width;
+  let from_row = permute(u.first + u.start + row) * u.width;
 //# else
-  let from_row = (u.start + row) * u.width;
+  let from_row = (u.first + u.start + row) * u.width;
 //# end
   let to_row = row * u.width;
   for (var j = lane % ${LANES}u; j < u.width; j += ${LANES}u) {

@@ -58,7 +58,7 @@ export function concatenate(
   const y = recorder.empty(first.with(axis, lengths.reduce((sum, length) => sum + length, 0)));
   const { rows, stride, pieces } = cut(y.shape, axis, lengths);
   pieces.forEach(({ start, width }, i) => {
-    copy(recorder, what, rows, width, [tensors[i]!, width, 0], [y, stride, start]);
+    copyBlock(recorder, what, rows, width, [tensors[i]!, width, 0], [y, stride, start]);
   });
   return y;
 }
@@ -90,7 +90,7 @@ export function split(
   const { rows, stride, pieces } = cut(x.shape, axis, lengths);
   return pieces.map(({ start, width }, i) => {
     const y = recorder.empty(x.shape.with(axis, lengths[i]!));
-    copy(recorder, what, rows, width, [x, stride, start], [y, width, 0]);
+    copyBlock(recorder, what, rows, width, [x, stride, start], [y, width, 0]);
     return y;
   });
 }
@@ -112,15 +112,16 @@ function cut(
 }
 
 /** A tensor, the length of its rows, and where the block begins in each. */
-type Place = readonly [tensor: Tensor, stride: number, start: number];
+export type BlockPlace = readonly [tensor: Tensor, stride: number, start: number];
 
-function copy(
+/** Copies a block of `rows` × `width` elements; what lies beside its place in the target stays. */
+export function copyBlock(
   recorder: Recorder,
   what: string,
   rows: number,
   width: number,
-  [x, fromStride, fromStart]: Place,
-  [y, toStride, toStart]: Place,
+  [x, fromStride, fromStart]: BlockPlace,
+  [y, toStride, toStart]: BlockPlace,
 ): void {
   const numbers = [width, fromStride, fromStart, toStride, toStart];
   const vector = numbers.every((number) => number % 4 === 0);

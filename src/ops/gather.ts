@@ -11,6 +11,7 @@ import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { permutationHalfBits } from "../random.ts";
 import { formatShape, sizeOf } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { walkLanes, workgroupsFor } from "./launch.ts";
 
 /** Which rows to gather. */
@@ -32,7 +33,8 @@ const FAMILY = new KernelFamily("gather", [{ name: "gather.wgsl", text }]);
  *
  * Shape: [n, …] → [rows, …]; f32 for bytes and floats, u32 for whole numbers.
  *
- * @throws {ShapeError} if more rows are asked for than there are, or a row has more than 3,840,000 elements.
+ * @throws {ShapeError} if more rows are asked for than there are, or a row has more than 3,840,000 elements;
+ * {@linkcode OutOfMemoryError} if the device does not bind the examples at once, unless all are taken as they are.
  */
 export function gatherRows<T extends DataType>(
   recorder: Recorder,
@@ -53,26 +55,31 @@ export function gatherRows<T extends DataType>(
   const lanes = walkLanes(recorder.device, width, "gatherRows");
   const output = examples.type === "u32" ? "u32" : "f32";
   const y = recorder.empty([rows, ...rest], output);
-  recorder.dispatch({
-    label: `gather ${formatShape(y.shape)}`,
-    kernel: FAMILY.variant({
-      TYPE: examples.type,
-      OUTPUT: output,
-      VECTOR: vector,
-      LANES: lanes,
-      SHUFFLE: shuffleKey !== undefined,
-    }),
-    tensors: { x: examples, y },
-    uniforms: {
-      examples: length,
-      rows,
-      width,
-      start,
-      key: shuffleKey ?? 0,
-      half_bits: permutationHalfBits(length),
-      scale: options.scale ?? (examples.type === "u8" ? 1 / 255 : 1),
-    },
-    workgroups: workgroupsFor(rows * lanes),
-  });
+  const record = (x: Tensor<DataType>, y: Tensor<DataType>, first: number) =>
+    recorder.dispatch({
+      label: `gather ${formatShape(y.shape)}`,
+      kernel: FAMILY.variant({
+        TYPE: examples.type,
+        OUTPUT: output,
+        VECTOR: vector,
+        LANES: lanes,
+        SHUFFLE: shuffleKey !== undefined,
+      }),
+      tensors: { x, y },
+      uniforms: {
+        examples: length,
+        rows: y.shape[0]!,
+        width,
+        start,
+        first,
+        key: shuffleKey ?? 0,
+        half_bits: permutationHalfBits(length),
+        scale: options.scale ?? (examples.type === "u8" ? 1 / 255 : 1),
+      },
+      workgroups: workgroupsFor(y.shape[0]! * lanes),
+    });
+  const inOrder = start === 0 && shuffleKey === undefined && rows === length;
+  if (inOrder) inParts("gatherRows", rows, [examples, y] as const, ([x, y]) => record(x, y, 0));
+  else inParts("gatherRows", rows, [y] as const, ([y], first) => record(examples, y, first));
   return y as Tensor<T extends "u32" ? "u32" : "f32">;
 }

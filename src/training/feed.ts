@@ -87,9 +87,11 @@ export class Feed {
 
   /** Records how a batch is gathered. */
   gather(recorder: Recorder, rows: number): BatchTensors {
+    // A batch of a stream is taken as a whole; as such it may be larger than a binding.
+    const whole = rows === this.length && this.shuffleKey === undefined;
     const options = {
       rows,
-      start: this.start,
+      start: whole ? 0 : this.start,
       ...(this.shuffleKey === undefined ? {} : { shuffleKey: this.shuffleKey }),
     };
     return {
