@@ -1,62 +1,18 @@
 /**
- * Tensors that are larger than what the device binds at once: on a device whose bindings are kept small.
+ * Products of matrices that are larger than what the device binds at once, and of long and narrow ones.
  *
  * @module
  */
 
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { Gpu, matmul, OptionError, OutOfMemoryError, relu, sum } from "../mod.ts";
-import { viewOf } from "../src/ops/binding_parts.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { Gpu, matmul, OutOfMemoryError } from "../mod.ts";
 import type { ActivationName } from "../src/ops/activation_source.ts";
 import { Random } from "../src/random.ts";
-import type { Case } from "./case.ts";
-import { ROWS } from "./cases.ts";
 import { matmulCase } from "./cases_matmul.ts";
 import { openGpu, withSeed } from "./gpu.ts";
-import { drawCases, findFaults } from "./oracle.ts";
+import { findFaults } from "./oracle.ts";
 
-/** Rows of the table whose operations go part by part, and a binding that many of their cases exceed. */
-const SPLIT_ROWS: readonly [name: RegExp, limit: number][] = [
-  [/^(add|subtract|multiply|scale|(relu|tanh|gelu)( gradient)?)$/, 1024],
-  [/^(sum|sumOfSquares|mean|argmax)$/, 512],
-  [/^(softmax|logSoftmax)( gradient)?$/, 512],
-  [/^(dropout|gatherRows)$/, 512],
-  [/^localResponseNorm( gradient)?$/, 512],
-  [/^(max|average) pool/, 1024],
-  [/^convolution( gemm| im2col| fft| winograd.*)?( (input|weight) gradient)?$/, 4096],
-];
-
-/** Fewer than in the table: compiling takes most of the time. */
-const DRAWS = 10;
-
-for (const [names, limit] of SPLIT_ROWS) {
-  const rows = ROWS.filter(({ name }) => names.test(name));
-  Deno.test(`bindings of ${limit} bytes: ${rows.map(({ name }) => name).join(", ")}`, () =>
-    withSeed(async (seed) => {
-      await using gpu = await Gpu.open({ limits: { maxStorageBufferBindingSize: limit } });
-      for (const row of rows) {
-        let split = 0;
-        for (const each of drawCases(row, seed, DRAWS)) {
-          const large = Object.values(each.inputs).some(({ values }) => values.byteLength > limit);
-          const faults = await faultsOf(gpu, each, row.nanSpreads);
-          assertEquals(faults ?? [], [], row.name);
-          if (large && faults !== undefined) split++;
-        }
-        console.log(row.name, split);
-      }
-    }));
-}
-
-/** What is wrong with a case; undefined if it is refused, since it cannot be cut into parts that are small enough. */
-async function faultsOf(gpu: Gpu, each: Case, nanSpreads = false): Promise<string[] | undefined> {
-  try {
-    return (await findFaults(gpu, [each], { nanSpreads })).faults;
-  } catch (error) {
-    if (!(error instanceof OutOfMemoryError)) throw error;
-    assertMatch(error.message, /\d bytes.*device binds \d+ bytes/);
-    return undefined;
-  }
-}
+const ORIENTATIONS = [[false, false], [false, true], [true, false], [true, true]] as const;
 
 /** The smallest blocks, 64 × 64, and what they may begin within. */
 const BLOCK_LIMIT = 4 * 64 * 64 + 256;
@@ -91,7 +47,7 @@ for (
       ];
       const cases = SIZES.map(([m, n, k], i) => {
         const [bias, activation] = epilogues[i % epilogues.length]!;
-        const orientation = { transposeA: transposeA!, transposeB: transposeB! };
+        const orientation = { transposeA, transposeB };
         const whole = [false, false, false] as const;
         return matmulCase(
           random,
@@ -128,7 +84,7 @@ for (
         ]]
       ) {
         const variant = {
-          ...{ transposeA: transposeA!, transposeB: transposeB! },
+          ...{ transposeA, transposeB },
           ...{ bias: false, activation: "linear", whole: [false, false, false] } as const,
         };
         const each = matmulCase(random, variant, [m, n, k], undefined);
@@ -139,3 +95,20 @@ for (
       }
     }));
 }
+
+Deno.test("matmul: what cannot be cut into blocks that are bound is refused, with bytes and limit", async () => {
+  await using gpu = await Gpu.open({ limits: { maxStorageBufferBindingSize: 4096 } });
+  using a = gpu.zeros([100, 100]);
+  assertThrows(
+    () => matmul(gpu, a, a),
+    OutOfMemoryError,
+    "matmul 100×100×100: the smallest blocks have 16384 bytes; the device binds 3840 bytes",
+  );
+  await using small = await Gpu.open({ limits: { maxBufferSize: 2 ** 16 } });
+  using column = small.zeros([200, 1]);
+  assertThrows(
+    () => matmul(small, column, column, { transposeB: true }),
+    OutOfMemoryError,
+    "Cannot allocate 160000 bytes for tensor [200, 200]: the device allows 65536 bytes a buffer",
+  );
+});
