@@ -41,6 +41,7 @@ import {
   sumOfSquares,
   type Tensor,
 } from "../mod.ts";
+import { concatenate, split } from "../src/ops/concatenate.ts";
 import { sizeOf } from "../src/shape.ts";
 import { openGpu } from "./gpu.ts";
 
@@ -104,6 +105,8 @@ const EXACT: Readonly<Record<string, Operation>> = {
   "gather bytes, shuffled": (recorder, { bytes }) =>
     gatherRows(recorder, bytes, { rows: 30, start: 3, shuffleKey: 9 }),
   "gather bytes": (recorder, { bytes }) => gatherRows(recorder, bytes, { rows: 30, start: 3 }),
+  concatenate: (recorder, { x, dz }) => concatenate(recorder, [x, dz]),
+  split: (recorder, { x }) => split(recorder, x, [1, x.shape[1]! - 1])[1]!,
   localResponseNorm: (recorder, { x }) => localResponseNorm(recorder, x, { size: 3 }),
   "localResponseNorm gradient": (recorder, { x, dy }) =>
     localResponseNormGradient(recorder, x, dy, { size: 3 }),

@@ -56,15 +56,15 @@ export function bindingParts<T extends readonly Tensor<DataType>[]>(
 /**
  * Records an operation on tensors whose rows have nothing to do with one another, for each of their {@linkcode bindingParts}.
  *
- * @param record Records one part, whose first row is the row `first` of the whole.
+ * @param record Records one part, which consists of these rows of the whole.
  */
 export function inParts<T extends readonly Tensor<DataType>[]>(
   what: string,
   rows: number,
   tensors: T,
-  record: (tensors: T, first: number) => void,
+  record: (tensors: T, rows: Range) => void,
 ): void {
-  for (const part of bindingParts(what, rows, tensors)) record(part.tensors, part.first);
+  for (const part of bindingParts(what, rows, tensors)) record(part.tensors, part);
 }
 
 /** The elements of a tensor from `first` on, under a shape of their own. They begin at a multiple of 256 bytes. */

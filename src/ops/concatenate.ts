@@ -11,6 +11,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
 import { formatShape, resolveAxis, type Shape, shapesEqual, sizeOf } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { workgroupsFor } from "./launch.ts";
 
 /** Options of {@linkcode concatenate} and {@linkcode split}. */
@@ -58,7 +59,9 @@ export function concatenate(
   const y = recorder.empty(first.with(axis, lengths.reduce((sum, length) => sum + length, 0)));
   const { rows, stride, pieces } = cut(y.shape, axis, lengths);
   pieces.forEach(({ start, width }, i) => {
-    copyBlock(recorder, what, rows, width, [tensors[i]!, width, 0], [y, stride, start]);
+    inParts(what, rows, [tensors[i]!, y] as const, ([x, y], { count }) => {
+      copyBlock(recorder, what, count, width, [x, width, 0], [y, stride, start]);
+    });
   });
   return y;
 }
@@ -90,7 +93,9 @@ export function split(
   const { rows, stride, pieces } = cut(x.shape, axis, lengths);
   return pieces.map(({ start, width }, i) => {
     const y = recorder.empty(x.shape.with(axis, lengths[i]!));
-    copyBlock(recorder, what, rows, width, [x, stride, start], [y, width, 0]);
+    inParts(what, rows, [x, y] as const, ([x, y], { count }) => {
+      copyBlock(recorder, what, count, width, [x, stride, start], [y, width, 0]);
+    });
     return y;
   });
 }

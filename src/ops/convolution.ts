@@ -233,6 +233,7 @@ export function convolveWeightGradient(
     );
     method.weightGradient(recorder, task, x, dy, dw, methodOptions);
   };
+  planConvolution(recorder.device, "weightGradient", geometry, x.shape[0]!, options, what); // before memory is taken
   const dw = options.dw ?? recorder.empty(weightShape);
   const parts = bindingParts(what, x.shape[0]!, [x, dy] as const);
   sumOverParts(recorder, { parts }, dw, ({ tensors: [x, dy] }, out) => record(x, dy, out));
@@ -274,6 +275,7 @@ export function convolve(
   checkOneOf(activation, `${what}: activation`, ACTIVATION_NAMES);
   const geometry = geometryOf(what, dims, x.shape, weight.shape, options);
   if (bias !== undefined) expectShape(bias, [geometry.filters], `${what}: bias`);
+  planConvolution(recorder.device, "forward", geometry, x.shape[0]!, options, what); // before memory is taken
   const y = recorder.empty([x.shape[0]!, geometry.filters, ...geometry.output]);
   inParts(what, x.shape[0]!, [x, y] as const, ([x, y]) => {
     const { method, task, methodOptions } = prepareConvolution(
@@ -302,6 +304,7 @@ export function convolveInputGradient(
   const { inputShape } = options;
   const geometry = geometryOf(what, dims, inputShape, weight.shape, options);
   expectShape(dy, [inputShape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
+  planConvolution(recorder.device, "inputGradient", geometry, inputShape[0]!, options, what); // before memory is taken
   const dx = recorder.empty(inputShape);
   inParts(what, inputShape[0]!, [dy, dx] as const, ([dy, dx]) => {
     const { method, task, methodOptions } = prepareConvolution(

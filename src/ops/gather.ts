@@ -80,6 +80,6 @@ export function gatherRows<T extends DataType>(
     });
   const inOrder = start === 0 && shuffleKey === undefined && rows === length;
   if (inOrder) inParts("gatherRows", rows, [examples, y] as const, ([x, y]) => record(x, y, 0));
-  else inParts("gatherRows", rows, [y] as const, ([y], first) => record(examples, y, first));
+  else inParts("gatherRows", rows, [y] as const, ([y], { first }) => record(examples, y, first));
   return y as Tensor<T extends "u32" ? "u32" : "f32">;
 }

@@ -91,7 +91,7 @@ export function dropout(
   checkNumber(rate, "dropout: rate", { min: 0, max: 1 - 2 ** -24 });
   const selected = randomUniforms(options, "dropout");
   const y = recorder.empty(x.shape);
-  inParts("dropout", x.size, [x, y] as const, ([x, y], first) => {
+  inParts("dropout", x.size, [x, y] as const, ([x, y], { first }) => {
     recorder.dispatch({
       label: `dropout ${formatShape(x.shape)}`,
       kernel: DROPOUT.variant(),
