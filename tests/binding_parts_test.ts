@@ -45,7 +45,7 @@ import { concatenate, split } from "../src/ops/concatenate.ts";
 import { sizeOf } from "../src/shape.ts";
 import { openGpu } from "./gpu.ts";
 
-/** Bytes of a binding: sixteen images of 16 × 16 numbers. */
+/** Bytes of a binding: sixteen of the larger images. */
 const LIMIT = 16_384;
 const IMAGES = 37;
 
@@ -134,7 +134,7 @@ const EXACT: Readonly<Record<string, Operation>> = {
   ])),
 };
 
-/** Sums over what is cut apart, of so many terms that lie 256 to an image; magnitudes are those of absolute inputs. */
+/** Sums over what is cut apart. With absolute inputs they give the sum of what their terms measure. */
 const SUMS: Readonly<Record<string, Operation>> = {
   sum: (recorder, { x }) => sum(recorder, x),
   "sum over the images": (recorder, { x }) => sum(recorder, x, { axis: 0 }),

@@ -222,6 +222,32 @@ Deno.test("memory as predicted: a data set that does not fit a binding is stream
   assertEquals(gpu.memory.peakBytes, peakBytes);
 });
 
+Deno.test("a network whose images are larger than a binding: memory as predicted, the same outputs", async () => {
+  const inputShape = [3, 8, 8];
+  const layers = [
+    convolution("direct"),
+    new LocalResponseNorm({ size: 3 }),
+    new MaxPool2d({ poolSize: 2 }),
+    new Dense({ units: 4, activation: "tanh" }),
+    output,
+  ];
+  const data = imagesOf(64, inputShape, { bytes: true });
+  const batchSize = 32;
+  const outputs: Float32Array[] = [];
+  for (const limits of [{ maxStorageBufferBindingSize: 16_384 }, {}]) {
+    await using gpu = await Gpu.open({ limits });
+    using model = new Sequential(layers, { gpu, inputShape, seed: 2 });
+    outputs.push(await model.predict(data, { batchSize }));
+    model.compile({ loss: "softmaxCrossEntropy", optimizer: new Adam() });
+    await model.fit(data, { batchSize });
+    const work = ["predict", "fit"] as const;
+    const { peak } = model.predictMemory({ work, data, batchSize });
+    assertEquals(gpu.memory.peak, peak);
+  }
+  const [inParts, atOnce] = outputs;
+  assertEquals(inParts, atOnce);
+});
+
 /** What a software adapter offers. */
 const SOFTWARE = {
   software: true,
