@@ -49,8 +49,9 @@ export type { AdapterInfo, Copyable, Device, DeviceOptions } from "./src/gpu/dev
 export type { KernelParameters, LineOrigin, SourceText } from "./src/gpu/expand.ts";
 export { Gpu } from "./src/gpu/gpu.ts";
 export { Kernel, type KernelBinding, KernelFamily, type KernelUniform } from "./src/gpu/kernel.ts";
-export type { Memory, MemoryUse, Storage } from "./src/gpu/memory.ts";
+export type { Memory, MemoryPurpose, MemoryUse, Storage } from "./src/gpu/memory.ts";
 export type { Lifetime } from "./src/gpu/plan.ts";
+export type { DeviceLimits } from "./src/gpu/planned_device.ts";
 export {
   type DispatchDescription,
   type DispatchProfile,
@@ -229,6 +230,14 @@ export type {
 export * from "./src/models/alexnet.ts";
 export * from "./src/models/inception.ts";
 export * from "./src/models/lenet.ts";
+export {
+  type DeviceDescription,
+  type ExamplesDescription,
+  type MemoryOptions,
+  type MemoryPrediction,
+  type ModelWork,
+  predictMemory,
+} from "./src/models/memory.ts";
 export type {
   DeepLayersOptions,
   DeepNetworkOptions,

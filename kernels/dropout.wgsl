@@ -6,6 +6,7 @@
 
 struct Uniforms {
   length: u32,
+  first_pair: u32, // of these elements in a larger tensor, of whose pairs the random numbers are
   key_0: u32,
   key_1: u32,
   counter: u32,
@@ -27,7 +28,7 @@ fn main(
   if (2u * i >= u.length) {
     return;
   }
-  let words = threefry(vec2u(u.key_0, u.key_1), vec2u(i, u.counter));
+  let words = threefry(vec2u(u.key_0, u.key_1), vec2u(u.first_pair + i, u.counter));
 //# for j in 0..2
   if (2u * i + ${j}u < u.length) {
     let v = x[2u * i + ${j}u];

@@ -1,5 +1,5 @@
-// Rows of a data set as a batch: y[r, :] = scale · x[index(start + r), :]; and (TARGETS u32 | f32, else none)
-// batch_targets[r, :] = targets[index(start + r), :] with rows of target_width.
+// Rows of a data set as a batch: y[r, :] = scale · x[index(first + start + r), :]; and (TARGETS u32 | f32, else none)
+// batch_targets[r, :] = targets[index(first + start + r), :] with rows of target_width.
 //
 // x (examples, width) of TYPE u8 (bytes, four to a word) | f32 | u32; y (rows, width) f32, or u32 for u32 (scale 1).
 // index(i) = i, or (SHUFFLE) the keyed permutation of src/random.ts: a Feistel network over the next power of four,
@@ -13,6 +13,7 @@ struct Uniforms {
   rows: u32,
   width: u32, // in vec4s if VECTOR
   start: u32,
+  first: u32, // of these rows in a larger result
   key: u32,
   half_bits: u32,
   scale: f32,
@@ -79,9 +80,9 @@ fn main(
     return;
   }
 //# if SHUFFLE
-  let index = permute(u.start + row);
+  let index = permute(u.first + u.start + row);
 //# else
-  let index = u.start + row;
+  let index = u.first + u.start + row;
 //# end
 //# if TARGETS != none
   for (var j = lane % ${LANES}u; j < u.target_width; j += ${LANES}u) {

@@ -25,6 +25,7 @@ import type { Tensor } from "../src/gpu/tensor.ts";
 import { relu } from "../src/ops/activations.ts";
 import { add, scale } from "../src/ops/elementwise.ts";
 import { matmul } from "../src/ops/matmul.ts";
+import { randomUniform } from "../src/ops/random.ts";
 import type { Shape } from "../src/shape.ts";
 import { openGpu } from "./gpu.ts";
 
@@ -190,19 +191,12 @@ Deno.test("over a limit: refused before the GPU is asked, with bytes and limit; 
 });
 
 Deno.test("a tensor over the limit of one binding is refused", async () => {
-  const gpu = await openGpu();
-  using x = gpu.zeros([4]);
-  using y = gpu.zeros([4]);
-  const limits = { maxStorageBufferBindingSize: 8 };
-  const raw = Object.create(gpu.device.raw, { limits: { value: limits } });
-  const device = Object.create(gpu.device, { raw: { value: raw } });
-  for (const tensor of [x, y]) Object.defineProperty(tensor, "device", { value: device });
-  const launch = { device, recording: false, empty: () => y, release() {} };
-  let dispatch: Parameters<Gpu["dispatch"]>[0] | undefined;
-  relu({ ...launch, dispatch: (each: typeof dispatch) => dispatch = each } as never, x);
-  const { bind } = await import("../src/gpu/recorder.ts");
-  const { message } = assertThrows(() => bind(device, dispatch!), OutOfMemoryError);
-  assertMatch(message, /relu \[4\]: tensor "x" has 16 bytes; the device binds 8 bytes/);
+  await using gpu = await Gpu.open({ limits: { maxStorageBufferBindingSize: 256 } });
+  const { message } = assertThrows(
+    () => randomUniform(gpu, [65], { seed: 1 }),
+    OutOfMemoryError,
+  );
+  assertMatch(message, /uniform \[65\]: tensor "y" has 260 bytes; the device binds 256 bytes/);
 });
 
 Deno.test("a disposed tensor is refused wherever it is used", async () => {

@@ -6,10 +6,11 @@
  */
 
 import { DeviceLostError, GpuError, OutOfMemoryError } from "../errors.ts";
-import { checkKeys, checkOneOf } from "../options.ts";
+import { checkKeys, checkNumber, checkOneOf } from "../options.ts";
 import { Memory, type Storage } from "./memory.ts";
 import { compile, type CompiledKernel } from "./compile.ts";
 import type { Kernel } from "./kernel.ts";
+import { type DeviceLimits, plannedDevice } from "./planned_device.ts";
 import { probe } from "./probe.ts";
 
 /** Options of {@linkcode Gpu.open}. */
@@ -18,6 +19,8 @@ export interface DeviceOptions {
   powerPreference?: "low-power" | "high-performance";
   /** Whether to take the software adapter even where there is a card. Default false. */
   forceFallbackAdapter?: boolean;
+  /** Bytes of a buffer, and of a binding, where fewer are to be used than the adapter has: as on a smaller one. */
+  limits?: Partial<DeviceLimits>;
 }
 
 /** What is known of the adapter. */
@@ -58,17 +61,28 @@ export class Device {
   readonly raw: GPUDevice;
   /** What is known of the adapter. */
   readonly adapter: AdapterInfo;
+  /** How large buffers and bindings may be. */
+  readonly limits: DeviceLimits;
   /** Its buffers. */
   readonly memory: Memory;
+  /** Whether it only counts what a real device would hold, and computes nothing. */
+  readonly planned: boolean;
   readonly #kernels = new Map<Kernel, CompiledKernel>();
   readonly #lost: Promise<never>;
   #failure: GpuError | undefined;
   #disposed = false;
 
-  private constructor(raw: GPUDevice, adapter: AdapterInfo) {
+  private constructor(
+    raw: GPUDevice,
+    adapter: AdapterInfo,
+    limits: Partial<DeviceLimits>,
+    planned = false,
+  ) {
     this.raw = raw;
     this.adapter = adapter;
-    this.memory = new Memory(raw);
+    this.limits = lowerLimits(raw, limits);
+    this.memory = new Memory(raw, this.limits.maxBufferSize);
+    this.planned = planned;
     raw.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.fail(typedError((event as GPUUncapturedErrorEvent).error, "GPU"));
@@ -90,14 +104,17 @@ export class Device {
    * @throws {GpuError} if there is no adapter, saying what to install.
    */
   static async open(options: DeviceOptions = {}): Promise<Device> {
-    checkKeys(options, "Gpu.open", ["powerPreference", "forceFallbackAdapter"]);
+    checkKeys(options, "Gpu.open", ["powerPreference", "forceFallbackAdapter", "limits"]);
     if (options.powerPreference !== undefined) {
       checkOneOf(options.powerPreference, "Gpu.open: powerPreference", [
         "low-power",
         "high-performance",
       ]);
     }
-    const adapter = await navigator.gpu?.requestAdapter(options) ?? null;
+    const { limits = {}, ...choice } = options;
+    checkKeys(limits, "Gpu.open: limits", LIMITS);
+    for (const name of LIMITS) checkLimit(limits[name], name);
+    const adapter = await navigator.gpu?.requestAdapter(choice) ?? null;
     if (adapter === null) throw new GpuError(NO_ADAPTER);
     const requiredLimits: Record<string, number> = {};
     for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];
@@ -110,7 +127,12 @@ export class Device {
       software: adapter.info.isFallbackAdapter ?? false,
       float16: raw.features.has("shader-f16"),
       ...probed,
-    });
+    }, limits);
+  }
+
+  /** A device that computes nothing and holds nothing, but counts what a device of such an adapter would hold. */
+  static planned(adapter: AdapterInfo, limits: DeviceLimits): Device {
+    return new Device(plannedDevice(limits), adapter, limits, true);
   }
 
   /** The pipeline of a kernel, compiled on first use. */
@@ -170,16 +192,28 @@ export class Device {
   /**
    * Copies bytes of a buffer to the CPU. The call blocks until submitted work is done and its promise
    * resolves about 10 ms later; work that is submitted in between keeps the GPU busy meanwhile.
+   *
+   * @param stagingBytes Of the buffer that the bytes go through, at least. Default: as many as are read.
    */
-  async read(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+  async read(
+    buffer: GPUBuffer,
+    offset: number,
+    bytes: number,
+    stagingBytes = 0,
+  ): Promise<ArrayBuffer> {
     this.check();
     if (bytes === 0) return new ArrayBuffer(0);
     const size = Math.ceil(bytes / 4) * 4;
     const staging = this.memory.allocate(
-      size,
+      Math.max(size, stagingBytes),
       GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
       "staging",
+      "reading",
     );
+    if (this.planned) {
+      this.memory.free(staging); // at once, so that nobody has to wait for it
+      return new ArrayBuffer(bytes);
+    }
     try {
       const encoder = this.raw.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
@@ -231,6 +265,23 @@ export class Device {
     await Promise.race([this.raw.queue.onSubmittedWorkDone(), this.#lost]).catch(() => {});
     this.dispose();
   }
+}
+
+const LIMITS = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;
+
+/** A binding of 256 bytes is the smallest that views can be cut for. */
+function checkLimit(value: number | undefined, name: string): void {
+  if (value === undefined) return;
+  checkNumber(value, `Gpu.open: limits: ${name}`, { min: 256, integer: true });
+}
+
+/** The limits of the platform's device, or those asked for where they are lower. */
+function lowerLimits({ limits }: GPUDevice, asked: Partial<DeviceLimits>): DeviceLimits {
+  const lower = (name: keyof DeviceLimits) => Math.min(limits[name], asked[name] ?? Infinity);
+  return {
+    maxBufferSize: lower("maxBufferSize"),
+    maxStorageBufferBindingSize: lower("maxStorageBufferBindingSize"),
+  };
 }
 
 /** Subgroups work on adapters that do not list them, so they are asked for and dropped if refused. */

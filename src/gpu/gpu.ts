@@ -7,7 +7,8 @@
 import { ShapeError } from "../errors.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "../shape.ts";
 import { type AdapterInfo, Device, type DeviceOptions } from "./device.ts";
-import { type MemoryUse, Storage } from "./memory.ts";
+import { type MemoryPurpose, type MemoryUse, Storage } from "./memory.ts";
+import type { DeviceLimits } from "./planned_device.ts";
 import {
   bind,
   createBindGroup,
@@ -53,6 +54,7 @@ export class Gpu implements Recorder {
       UNIFORM_BYTES,
       GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
       "uniforms of single dispatches",
+      "uniforms",
     );
   }
 
@@ -63,6 +65,14 @@ export class Gpu implements Recorder {
    */
   static async open(options: DeviceOptions = {}): Promise<Gpu> {
     return new Gpu(await Device.open(options));
+  }
+
+  /**
+   * A GPU that computes nothing, of such an adapter: programs can be recorded for it, and its `memory` tells what they would
+   * take.
+   */
+  static planned(adapter: AdapterInfo, limits: DeviceLimits): Gpu {
+    return new Gpu(Device.planned(adapter, limits));
   }
 
   /** The adapter's name and kind. */
@@ -108,17 +118,27 @@ export class Gpu implements Recorder {
     return this.empty(shape, type); // WebGPU clears new buffers
   }
 
-  /** A tensor to be written by an operation. @throws {ShapeError} if the shape is invalid. */
+  /**
+   * A tensor to be written by an operation.
+   *
+   * @param label Names it in errors.
+   * @param purpose What it is for, in the sums of `memory`.
+   * @throws {ShapeError} if the shape is invalid.
+   */
   empty<T extends DataType = "f32">(
     shape: Shape,
     type: T = "f32" as T,
     label: string = `tensor ${formatShape(shape)}`,
+    purpose: MemoryPurpose = "other",
   ): Tensor<T> {
     checkShape(shape, label);
     this.device.check();
     const bytes = sizeOf(shape) * bytesPerElement(type);
     const { memory } = this.device;
-    const buffer = this.device.scoped(label, () => memory.allocate(bytes, TENSOR_USAGE, label));
+    const buffer = this.device.scoped(
+      label,
+      () => memory.allocate(bytes, TENSOR_USAGE, label, purpose),
+    );
     return new Tensor(this.device, new Storage(memory, bytes, label, buffer, true), shape, type);
   }
 

@@ -6,6 +6,20 @@
 
 import { GpuError, OutOfMemoryError } from "../errors.ts";
 
+/** What a buffer is for. */
+export type MemoryPurpose =
+  | "parameters"
+  | "gradients"
+  | "optimizerState"
+  | "layerBuffers"
+  | "data"
+  | "intermediateResults"
+  | "results"
+  | "uniforms"
+  | "statistics"
+  | "reading"
+  | "other";
+
 /** What the device holds for this process. */
 export interface MemoryUse {
   /** Buffers now alive. */
@@ -14,6 +28,8 @@ export interface MemoryUse {
   readonly bytes: number;
   /** The most bytes alive at once. */
   readonly peakBytes: number;
+  /** What they were for. */
+  readonly peak: Readonly<Partial<Record<MemoryPurpose, number>>>;
 }
 
 /** Bytes of a buffer for `bytes` of content: whole 16-byte vectors, so that vec4 loads cover the end. */
@@ -24,45 +40,74 @@ export function paddedBytes(bytes: number): number {
 /** Makes buffers, refuses those over the limits, and counts what is alive. */
 export class Memory {
   readonly #device: GPUDevice;
+  readonly #limit: number;
+  readonly #purposes = new WeakMap<GPUBuffer, MemoryPurpose>();
+  readonly #held: Partial<Record<MemoryPurpose, number>> = {};
   #buffers = 0;
   #bytes = 0;
   #peakBytes = 0;
+  #peak: Partial<Record<MemoryPurpose, number>> = {};
 
-  /** Counts the buffers of this device from now on. */
-  constructor(device: GPUDevice) {
+  /**
+   * Counts the buffers of this device from now on.
+   *
+   * @param limit Bytes of a buffer, at most. Default: the device's limit.
+   */
+  constructor(device: GPUDevice, limit: number = device.limits.maxBufferSize) {
     this.#device = device;
+    this.#limit = limit;
   }
 
   /** The buffers and bytes alive now. */
   get use(): MemoryUse {
-    return { buffers: this.#buffers, bytes: this.#bytes, peakBytes: this.#peakBytes };
+    const [buffers, bytes, peakBytes] = [this.#buffers, this.#bytes, this.#peakBytes];
+    return { buffers, bytes, peakBytes, peak: { ...this.#peak } };
+  }
+
+  /** Forgets the peak: the most bytes at once are those alive now. */
+  restartPeak(): void {
+    this.#peakBytes = this.#bytes;
+    this.#peak = { ...this.#held };
   }
 
   /**
    * Makes a buffer of at least `bytes`.
    *
+   * @param purpose What it is for, in the sums of {@linkcode Memory.use}.
    * @throws {OutOfMemoryError} before the GPU is asked, if it is over the device's limit.
    */
-  allocate(bytes: number, usage: number, label: string): GPUBuffer {
+  allocate(
+    bytes: number,
+    usage: number,
+    label: string,
+    purpose: MemoryPurpose = "other",
+  ): GPUBuffer {
     const size = paddedBytes(bytes);
-    const limit = this.#device.limits.maxBufferSize;
+    const limit = this.#limit;
     if (size > limit) {
       throw new OutOfMemoryError(
         `Cannot allocate ${size} bytes for ${label}: the device allows ${limit} bytes a buffer`,
       );
     }
     const buffer = this.#device.createBuffer({ size, usage, label });
-    this.#buffers++;
-    this.#bytes += size;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
+    this.#purposes.set(buffer, purpose);
+    this.#count(purpose, 1, size);
+    if (this.#bytes > this.#peakBytes) this.restartPeak();
     return buffer;
   }
 
   /** Destroys a buffer that {@linkcode Memory.allocate} made; the GPU finishes submitted work first. */
   free(buffer: GPUBuffer): void {
-    this.#buffers--;
-    this.#bytes -= buffer.size;
+    this.#count(this.#purposes.get(buffer)!, -1, -buffer.size);
     buffer.destroy();
+  }
+
+  #count(purpose: MemoryPurpose, buffers: number, bytes: number): void {
+    this.#buffers += buffers;
+    this.#bytes += bytes;
+    const held = (this.#held[purpose] ?? 0) + bytes;
+    if (held === 0) delete this.#held[purpose];
+    else this.#held[purpose] = held;
   }
 }
 

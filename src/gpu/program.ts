@@ -45,7 +45,14 @@ export class ScratchPool {
   assign(lifetimes: readonly Lifetime[]): GPUBuffer[] {
     const plan = planLifetimes(lifetimes, this.#buffers.map((buffer) => buffer.size));
     for (const bytes of plan.slotBytes.slice(this.#buffers.length)) {
-      this.#buffers.push(this.#device.memory.allocate(bytes, TENSOR_USAGE, "intermediate results"));
+      this.#buffers.push(
+        this.#device.memory.allocate(
+          bytes,
+          TENSOR_USAGE,
+          "intermediate results",
+          "intermediateResults",
+        ),
+      );
     }
     return plan.slots.map((slot) => this.#buffers[slot]!);
   }
@@ -282,7 +289,8 @@ export class Program {
     const buffers = pool.assign(shared.map((storage) => lifetimes.get(storage)!));
     shared.forEach((storage, i) => storage.assign(buffers[i]!));
     for (const storage of recorder.kept) {
-      const buffer = memory.allocate(storage.bytes, TENSOR_USAGE, `result of ${this.name}`);
+      const label = `result of ${this.name}`;
+      const buffer = memory.allocate(storage.bytes, TENSOR_USAGE, label, "results");
       this.#owned.push(buffer);
       this.#kept.push(storage);
       storage.assign(buffer);
@@ -354,6 +362,7 @@ class UniformBlock {
       this.#bytes.byteLength,
       GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
       `uniforms of ${name}`,
+      "uniforms",
     );
     device.raw.queue.writeBuffer(this.buffer, 0, this.#bytes);
   }

@@ -76,7 +76,7 @@ export function bind(device: Device, dispatch: Dispatch): BoundDispatch {
     if (tensor.storage.disposed) {
       throw new GpuError(`${label}: tensor "${name}" (${tensor.storage.label}) was disposed`);
     }
-    const limit = device.raw.limits.maxStorageBufferBindingSize;
+    const limit = device.limits.maxStorageBufferBindingSize;
     if (tensor.bytes > limit) {
       throw new OutOfMemoryError(
         `${label}: tensor "${name}" has ${tensor.bytes} bytes; the device binds ${limit} bytes`,

@@ -4,11 +4,9 @@
  * @module
  */
 
-import { Tensor } from "../gpu/tensor.ts";
+import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber, checkOneOf } from "../options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "../ops/activation_source.ts";
-import { concatenate, split } from "../ops/concatenate.ts";
-import { add } from "../ops/elementwise.ts";
 import { LONGEST_ROW_SUM, matmul } from "../ops/matmul.ts";
 import { sum } from "../ops/reductions.ts";
 import { type Shape, sizeOf } from "../shape.ts";
@@ -123,40 +121,30 @@ export class Dense implements Layer {
     return this.units * (2 * sizeOf(input) + epilogue);
   }
 
-  /** Records one matmul with fused bias and activation; several for weights that are larger than a binding. */
+  /** Records one matmul with fused bias and activation. */
   forward(x: Tensor, context: LayerContext): LayerOutput {
     const { recorder, parameters, gradients, inputActivation } = context;
     const weight = parameters["weight"]!;
     const input = x.reshape([x.shape[0]!, weight.shape[1]!]);
-    const parts = partsOf(weight);
-    const activated = activatedSum(context, this.activation, (fused) => {
-      const sums = parts.map((part) => {
-        const bias = this.useBias ? { bias: rowsOf(parameters["bias"]!, part) } : {};
-        const options = { transposeB: true, ...bias, activation: fused };
-        return matmul(recorder, input, rowsOf(weight, part), options);
-      });
-      return sums.length === 1 ? sums[0]! : concatenate(recorder, sums);
-    });
-    // The sum of several parts can be multiplied only once it is complete.
-    const appliesInputActivation = parts.length === 1;
-    const slope = appliesInputActivation && inputActivation !== "linear"
-      ? { gradient: { activation: inputActivation, saved: input } }
-      : {};
+    const bias = this.useBias ? { bias: parameters["bias"]! } : {};
+    const activated = activatedSum(
+      context,
+      this.activation,
+      (fused) => matmul(recorder, input, weight, { transposeB: true, ...bias, activation: fused }),
+    );
+    const slope = inputActivation === "linear"
+      ? {}
+      : { gradient: { activation: inputActivation, saved: input } };
     const sumsRows = this.useBias && x.shape[0]! <= LONGEST_ROW_SUM;
     const backward = (dy: Tensor): Tensor | undefined => {
       const dz = activated.backward(dy);
-      const pieces = parts.length === 1 ? [dz] : split(recorder, dz, parts.map(({ rows }) => rows));
-      parts.forEach((part, i) => {
-        const out = rowsOf(gradients["weight"]!, part);
-        const rowSums = sumsRows ? { rowSums: rowsOf(gradients["bias"]!, part) } : {};
-        matmul(recorder, pieces[i]!, input, { transposeA: true, out, ...rowSums });
-      });
+      const rowSums = sumsRows ? { rowSums: gradients["bias"]! } : {};
+      matmul(recorder, dz, input, { transposeA: true, out: gradients["weight"]!, ...rowSums });
       if (this.useBias && !sumsRows) sum(recorder, dz, { axis: 0, out: gradients["bias"]! });
       if (!context.inputGradient) return undefined;
-      const dx = parts.map((part, i) => matmul(recorder, pieces[i]!, rowsOf(weight, part), slope));
-      return dx.reduce((total, each) => add(recorder, total, each)).reshape(x.shape);
+      return matmul(recorder, dz, weight, slope).reshape(x.shape);
     };
-    return { ...activated, backward, appliesInputActivation };
+    return { ...activated, backward, appliesInputActivation: true };
   }
 
   /** The options, without initialisers. */
@@ -164,32 +152,4 @@ export class Dense implements Layer {
     const { units, activation, useBias } = this;
     return { units, activation, useBias };
   }
-}
-
-/** Units whose weights are bound together. */
-interface Part {
-  readonly first: number;
-  readonly rows: number;
-}
-
-/**
- * Cuts units into as few parts as the device's bindings ask for; usually there is one. AlexNet's first dense layer has 151 MB,
- * and devices need to bind no more than 128 MiB. Parts begin at multiples of 64 units, so that weights and biases of each begin at
- * multiples of 256 bytes, as bindings must.
- */
-function partsOf({ device, shape }: Tensor): Part[] {
-  const [units, inputs] = shape as [number, number];
-  const limit = device.raw.limits.maxStorageBufferBindingSize;
-  const most = Math.max(64, Math.floor(limit / (4 * inputs) / 64) * 64);
-  const rows = Math.ceil(units / Math.ceil(units / most) / 64) * 64;
-  return Array.from({ length: Math.ceil(units / rows) }, (_, i) => {
-    const first = i * rows;
-    return { first, rows: Math.min(rows, units - first) };
-  });
-}
-
-/** The part of a tensor whose first dimension are the units: a view. */
-function rowsOf({ device, storage, shape, type, offset }: Tensor, { first, rows }: Part): Tensor {
-  const rest = shape.slice(1);
-  return new Tensor(device, storage, [rows, ...rest], type, offset + 4 * first * sizeOf(rest));
 }

@@ -32,6 +32,7 @@ import {
 } from "../training/predict.ts";
 import { type CompileOptions, Trainer } from "../training/trainer.ts";
 import { architectureOf, loadParameters, readModelFile, saveModel } from "./model_file.ts";
+import { type MemoryOptions, type MemoryPrediction, predictMemory } from "./memory.ts";
 import { summarize } from "./summary.ts";
 
 /** Options of {@linkcode Sequential}. */
@@ -206,9 +207,23 @@ export class Sequential {
     this.#manual!.update();
   }
 
-  /** A table of the layers: output shape, receptive field, parameters, FLOPs and bytes for one example; see {@linkcode summarize}. */
-  summary(): string {
-    return summarize(this.layers, this.inputShape);
+  /**
+   * A table of the layers: output shape, receptive field, parameters, FLOPs and bytes for one example; see {@linkcode summarize}.
+   *
+   * @param memory If it is given, a second table says what the model takes on the GPU; see {@linkcode Sequential.predictMemory}.
+   */
+  summary(memory?: Omit<MemoryOptions, "device">): string {
+    return summarize(this.layers, this.inputShape, memory && this.#memoryOptions(memory));
+  }
+
+  /**
+   * The most bytes that the model holds on this GPU at once, to the byte, before it does its work; see {@linkcode predictMemory}.
+   * Loss, optimizer and metrics are those it is compiled with, unless others are given.
+   *
+   * @throws {OutOfMemoryError} if a part of it is larger than the device allows; {@linkcode OptionError} for a wrong option.
+   */
+  predictMemory(options: Omit<MemoryOptions, "device"> = {}): MemoryPrediction {
+    return predictMemory(this.layers, this.inputShape, this.#memoryOptions(options));
   }
 
   /** Writes layers, parameters and buffers to a safetensors file; the file is replaced only when the new one is complete. */
@@ -254,6 +269,14 @@ export class Sequential {
   /** Frees it at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #memoryOptions(options: Omit<MemoryOptions, "device">): MemoryOptions {
+    const trainer = this.#trainer;
+    const compiled = trainer === undefined
+      ? {}
+      : { loss: trainer.loss, optimizer: trainer.optimizer, metrics: trainer.metrics };
+    return { ...compiled, ...options, device: this.#network.gpu };
   }
 
   #disposeTrainer(): void {

@@ -8,6 +8,7 @@ import { describeLayers, type FieldOfView } from "../layers/description.ts";
 import type { Layer } from "../layers/layer.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import { formatTable } from "../text_table.ts";
+import { formatMemory, type MemoryOptions, predictMemory } from "./memory.ts";
 
 /**
  * The table that `model.summary()` gives, without making a model: for each layer its output shape, receptive field, parameters,
@@ -19,7 +20,8 @@ import { formatTable } from "../text_table.ts";
  *
  * @param layers As a `Sequential` takes them.
  * @param inputShape The shape of one input.
- * @throws {ShapeError} naming the layer that cannot take its input.
+ * @param memory If it is given, a second table says what the model takes on the GPU; see {@linkcode predictMemory}.
+ * @throws {ShapeError} naming the layer that cannot take its input; what {@linkcode predictMemory} throws.
  *
  * @example
  * ```ts
@@ -33,7 +35,11 @@ import { formatTable } from "../text_table.ts";
  * console.log(summarize(layers, [1, 28, 28]));
  * ```
  */
-export function summarize(layers: readonly Layer[], inputShape: Shape): string {
+export function summarize(
+  layers: readonly Layer[],
+  inputShape: Shape,
+  memory?: MemoryOptions,
+): string {
   const described = describeLayers(layers, inputShape);
   const rows = described.map(({ layer, place, depth, output, field, parameters, flops }) => [
     place,
@@ -52,7 +58,7 @@ export function summarize(layers: readonly Layer[], inputShape: Shape): string {
     total(({ flops }) => flops),
     total(({ output }) => 4 * sizeOf(output)),
   ];
-  return formatTable(
+  const table = formatTable(
     [["", "Input", formatShape(inputShape), "", "", "", 4 * sizeOf(inputShape)], ...rows],
     [
       { heading: "" },
@@ -65,6 +71,8 @@ export function summarize(layers: readonly Layer[], inputShape: Shape): string {
     ],
     { footer: [["", "Total", "", "", ...totals]] },
   );
+  if (memory === undefined) return table;
+  return `${table}\n\n${formatMemory(predictMemory(layers, inputShape, memory))}`;
 }
 
 /** `11 / 4`, `all`, or `3×5 / 1×2` where the dimensions differ. */

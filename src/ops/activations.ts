@@ -11,6 +11,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkOneOf } from "../options.ts";
 import { formatShape } from "../shape.ts";
 import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
+import { inParts } from "./binding_parts.ts";
 import { expectShape, NAN_SOURCE, vectorLength, workgroupsFor } from "./launch.ts";
 
 const FAMILY = new KernelFamily("activate", [
@@ -35,17 +36,25 @@ const FAMILY = new KernelFamily("activate", [
  *
  * @throws {OptionError} if there is no such function.
  */
-export function activation(recorder: Recorder, name: ActivationName, x: Tensor): Tensor {
+export function activation(
+  recorder: Recorder,
+  name: ActivationName,
+  x: Tensor,
+  options: { /** Where to write y. Default: a new tensor. */ out?: Tensor } = {},
+): Tensor {
   checkOneOf(name, "activation", ACTIVATION_NAMES);
-  const { vector, length } = vectorLength(x.size);
-  const y = recorder.empty(x.shape);
-  recorder.dispatch({
-    label: `${name} ${formatShape(x.shape)}`,
-    kernel: FAMILY.variant({ ACTIVATION: name, VECTOR: vector, GRADIENT: false }),
-    tensors: { x, y },
-    uniforms: { length },
-    workgroups: workgroupsFor(length),
-    flops: x.size,
+  if (options.out !== undefined) expectShape(options.out, x.shape, "activation: out");
+  const y = options.out ?? recorder.empty(x.shape);
+  inParts(name, x.size, [x, y] as const, ([x, y]) => {
+    const { vector, length } = vectorLength(x.size);
+    recorder.dispatch({
+      label: `${name} ${formatShape(x.shape)}`,
+      kernel: FAMILY.variant({ ACTIVATION: name, VECTOR: vector, GRADIENT: false }),
+      tensors: { x, y },
+      uniforms: { length },
+      workgroups: workgroupsFor(length),
+      flops: x.size,
+    });
   });
   return y;
 }
@@ -61,18 +70,22 @@ export function activationGradient(
   name: ActivationName,
   saved: Tensor,
   dy: Tensor,
+  options: { /** Where to write dx. Default: a new tensor. */ out?: Tensor } = {},
 ): Tensor {
   checkOneOf(name, "activationGradient", ACTIVATION_NAMES);
   expectShape(dy, saved.shape, `activationGradient (${name}): dy`);
-  const { vector, length } = vectorLength(dy.size);
-  const dx = recorder.empty(dy.shape);
-  recorder.dispatch({
-    label: `${name} gradient ${formatShape(dy.shape)}`,
-    kernel: FAMILY.variant({ ACTIVATION: name, VECTOR: vector, GRADIENT: true }),
-    tensors: { x: saved, dy, y: dx },
-    uniforms: { length },
-    workgroups: workgroupsFor(length),
-    flops: 2 * dy.size,
+  if (options.out !== undefined) expectShape(options.out, dy.shape, "activationGradient: out");
+  const dx = options.out ?? recorder.empty(dy.shape);
+  inParts(`${name} gradient`, dy.size, [saved, dy, dx] as const, ([x, dy, y]) => {
+    const { vector, length } = vectorLength(dy.size);
+    recorder.dispatch({
+      label: `${name} gradient ${formatShape(dy.shape)}`,
+      kernel: FAMILY.variant({ ACTIVATION: name, VECTOR: vector, GRADIENT: true }),
+      tensors: { x, dy, y },
+      uniforms: { length },
+      workgroups: workgroupsFor(length),
+      flops: 2 * dy.size,
+    });
   });
   return dx;
 }

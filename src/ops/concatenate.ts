@@ -11,6 +11,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
 import { formatShape, resolveAxis, type Shape, shapesEqual, sizeOf } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { workgroupsFor } from "./launch.ts";
 
 /** Options of {@linkcode concatenate} and {@linkcode split}. */
@@ -58,7 +59,9 @@ export function concatenate(
   const y = recorder.empty(first.with(axis, lengths.reduce((sum, length) => sum + length, 0)));
   const { rows, stride, pieces } = cut(y.shape, axis, lengths);
   pieces.forEach(({ start, width }, i) => {
-    copy(recorder, what, rows, width, [tensors[i]!, width, 0], [y, stride, start]);
+    inParts(what, rows, [tensors[i]!, y] as const, ([x, y], { count }) => {
+      copyBlock(recorder, what, count, width, [x, width, 0], [y, stride, start]);
+    });
   });
   return y;
 }
@@ -90,7 +93,9 @@ export function split(
   const { rows, stride, pieces } = cut(x.shape, axis, lengths);
   return pieces.map(({ start, width }, i) => {
     const y = recorder.empty(x.shape.with(axis, lengths[i]!));
-    copy(recorder, what, rows, width, [x, stride, start], [y, width, 0]);
+    inParts(what, rows, [x, y] as const, ([x, y], { count }) => {
+      copyBlock(recorder, what, count, width, [x, stride, start], [y, width, 0]);
+    });
     return y;
   });
 }
@@ -112,15 +117,16 @@ function cut(
 }
 
 /** A tensor, the length of its rows, and where the block begins in each. */
-type Place = readonly [tensor: Tensor, stride: number, start: number];
+export type BlockPlace = readonly [tensor: Tensor, stride: number, start: number];
 
-function copy(
+/** Copies a block of `rows` × `width` elements; what lies beside its place in the target stays. */
+export function copyBlock(
   recorder: Recorder,
   what: string,
   rows: number,
   width: number,
-  [x, fromStride, fromStart]: Place,
-  [y, toStride, toStart]: Place,
+  [x, fromStride, fromStart]: BlockPlace,
+  [y, toStride, toStart]: BlockPlace,
 ): void {
   const numbers = [width, fromStride, fromStart, toStride, toStart];
   const vector = numbers.every((number) => number % 4 === 0);

@@ -12,7 +12,8 @@ import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { ConvolutionOptions } from "../window_options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "./activation_source.ts";
-import type { ConvolutionPass } from "./convolution_method.ts";
+import { bindingParts, inParts } from "./binding_parts.ts";
+import { type ConvolutionPass, sumOverParts } from "./convolution_method.ts";
 import {
   ALGORITHM_OPTIONS,
   type AlgorithmOptions,
@@ -220,16 +221,22 @@ export function convolveWeightGradient(
   const geometry = geometryOf(what, dims, x.shape, weightShape, options);
   expectShape(dy, [x.shape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
   if (options.dw !== undefined) expectShape(options.dw, weightShape, `${what}: dw`);
-  const { method, task, methodOptions } = prepareConvolution(
-    recorder.device,
-    "weightGradient",
-    geometry,
-    x.shape[0]!,
-    options,
-    what,
-  );
+  const record = (x: Tensor, dy: Tensor, dw: Tensor) => {
+    const images = x.shape[0]!;
+    const { method, task, methodOptions } = prepareConvolution(
+      recorder.device,
+      "weightGradient",
+      geometry,
+      images,
+      options,
+      what,
+    );
+    method.weightGradient(recorder, task, x, dy, dw, methodOptions);
+  };
+  planConvolution(recorder.device, "weightGradient", geometry, x.shape[0]!, options, what); // before memory is taken
   const dw = options.dw ?? recorder.empty(weightShape);
-  method.weightGradient(recorder, task, x, dy, dw, methodOptions);
+  const parts = bindingParts(what, x.shape[0]!, [x, dy] as const);
+  sumOverParts(recorder, { parts }, dw, ({ tensors: [x, dy] }, out) => record(x, dy, out));
   return dw;
 }
 
@@ -268,16 +275,19 @@ export function convolve(
   checkOneOf(activation, `${what}: activation`, ACTIVATION_NAMES);
   const geometry = geometryOf(what, dims, x.shape, weight.shape, options);
   if (bias !== undefined) expectShape(bias, [geometry.filters], `${what}: bias`);
-  const { method, task, methodOptions } = prepareConvolution(
-    recorder.device,
-    "forward",
-    geometry,
-    x.shape[0]!,
-    options,
-    what,
-  );
+  planConvolution(recorder.device, "forward", geometry, x.shape[0]!, options, what); // before memory is taken
   const y = recorder.empty([x.shape[0]!, geometry.filters, ...geometry.output]);
-  method.forward(recorder, task, x, weight, { bias, activation }, y, methodOptions);
+  inParts(what, x.shape[0]!, [x, y] as const, ([x, y]) => {
+    const { method, task, methodOptions } = prepareConvolution(
+      recorder.device,
+      "forward",
+      geometry,
+      x.shape[0]!,
+      options,
+      what,
+    );
+    method.forward(recorder, task, x, weight, { bias, activation }, y, methodOptions);
+  });
   return y;
 }
 
@@ -294,16 +304,19 @@ export function convolveInputGradient(
   const { inputShape } = options;
   const geometry = geometryOf(what, dims, inputShape, weight.shape, options);
   expectShape(dy, [inputShape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
-  const { method, task, methodOptions } = prepareConvolution(
-    recorder.device,
-    "inputGradient",
-    geometry,
-    dy.shape[0]!,
-    options,
-    what,
-  );
+  planConvolution(recorder.device, "inputGradient", geometry, inputShape[0]!, options, what); // before memory is taken
   const dx = recorder.empty(inputShape);
-  method.inputGradient(recorder, task, dy, weight, dx, methodOptions);
+  inParts(what, inputShape[0]!, [dy, dx] as const, ([dy, dx]) => {
+    const { method, task, methodOptions } = prepareConvolution(
+      recorder.device,
+      "inputGradient",
+      geometry,
+      dy.shape[0]!,
+      options,
+      what,
+    );
+    method.inputGradient(recorder, task, dy, weight, dx, methodOptions);
+  });
   return dx;
 }
 

@@ -136,11 +136,11 @@ export function sumOverSplits(
  *
  * @param compute Writes the gradient of one part.
  */
-export function sumOverParts(
+export function sumOverParts<Range extends ImageRange>(
   recorder: Recorder,
-  { parts }: ConvolutionTask,
+  { parts }: { readonly parts: readonly Range[] },
   dw: Tensor,
-  compute: (range: ImageRange, dw: Tensor) => void,
+  compute: (range: Range, dw: Tensor) => void,
 ): void {
   let total: Tensor | undefined;
   parts.forEach((range, i) => {

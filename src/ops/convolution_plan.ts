@@ -212,7 +212,7 @@ function attemptMethod(
   const method = METHODS[algorithm];
   const refusal = method.refusal(pass, geometry, options);
   if (refusal !== undefined) return refusal;
-  const binding = device.raw.limits.maxStorageBufferBindingSize;
+  const binding = device.limits.maxStorageBufferBindingSize;
   const bytesOf = (count: number) => {
     // The last part may be smaller, and its sums be split into more partial sums.
     const needs = [count, images % count || count].map((part) => {

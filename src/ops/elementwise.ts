@@ -11,6 +11,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkNumber } from "../options.ts";
 import { formatShape, type Shape, shapesEqual } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { expectShape, vectorLength, workgroupsFor } from "./launch.ts";
 
 const FAMILY = new KernelFamily("elementwise", [{ name: "elementwise.wgsl", text }]);
@@ -50,15 +51,17 @@ export function multiply(recorder: Recorder, a: Tensor, b: Tensor): Tensor {
 /** y = factor · x. Shape: any → same. */
 export function scale(recorder: Recorder, x: Tensor, factor: number): Tensor {
   checkNumber(factor, "scale: factor");
-  const { vector, length } = vectorLength(x.size);
   const y = recorder.empty(x.shape);
-  recorder.dispatch({
-    label: `scale ${formatShape(x.shape)}`,
-    kernel: FAMILY.variant({ OPERATION: "scale", VECTOR: vector, BROADCAST: false }),
-    tensors: { a: x, y },
-    uniforms: { length, period: 0, factor },
-    workgroups: workgroupsFor(length),
-    flops: x.size,
+  inParts("scale", x.size, [x, y] as const, ([a, y]) => {
+    const { vector, length } = vectorLength(a.size);
+    recorder.dispatch({
+      label: `scale ${formatShape(a.shape)}`,
+      kernel: FAMILY.variant({ OPERATION: "scale", VECTOR: vector, BROADCAST: false }),
+      tensors: { a, y },
+      uniforms: { length, period: 0, factor },
+      workgroups: workgroupsFor(length),
+      flops: a.size,
+    });
   });
   return y;
 }
@@ -78,16 +81,23 @@ function binary(
     );
   }
   if (out !== undefined) expectShape(out, a.shape, `${operation}: out`);
-  const { vector, length } = same ? vectorLength(a.size) : { vector: false, length: a.size };
   const y = out ?? recorder.empty(a.shape);
-  recorder.dispatch({
-    label: `${operation} ${formatShape(a.shape)}`,
-    kernel: FAMILY.variant({ OPERATION: operation, VECTOR: vector, BROADCAST: !same }),
-    tensors: { a, b, y },
-    uniforms: { length, period: Math.max(1, b.size), factor: 1 },
-    workgroups: workgroupsFor(length),
-    flops: a.size,
-  });
+  const record = (a: Tensor, b: Tensor, y: Tensor) => {
+    const { vector, length } = same ? vectorLength(a.size) : { vector: false, length: a.size };
+    recorder.dispatch({
+      label: `${operation} ${formatShape(a.shape)}`,
+      kernel: FAMILY.variant({ OPERATION: operation, VECTOR: vector, BROADCAST: !same }),
+      tensors: { a, b, y },
+      uniforms: { length, period: Math.max(1, b.size), factor: 1 },
+      workgroups: workgroupsFor(length),
+      flops: a.size,
+    });
+  };
+  if (same) inParts(operation, a.size, [a, b, y] as const, (parts) => record(...parts));
+  else {
+    const periods = a.size / Math.max(1, b.size);
+    inParts(operation, periods, [a, y] as const, ([a, y]) => record(a, b, y));
+  }
   return y;
 }
 

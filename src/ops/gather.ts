@@ -11,6 +11,7 @@ import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { permutationHalfBits } from "../random.ts";
 import { formatShape, sizeOf } from "../shape.ts";
+import { fitBindings, inParts } from "./binding_parts.ts";
 import { walkLanes, workgroupsFor } from "./launch.ts";
 
 /** Which rows to gather. */
@@ -43,7 +44,8 @@ const FAMILY = new KernelFamily("gather", [{ name: "gather.wgsl", text }]);
  *
  * Shape: [n, …] → [rows, …]; f32 for bytes and floats, u32 for whole numbers.
  *
- * @throws {ShapeError} if more rows are asked for than there are, or a row has more than 3,840,000 elements.
+ * @throws {ShapeError} if more rows are asked for than there are, or a row has more than 3,840,000 elements;
+ * {@linkcode OutOfMemoryError} if the device does not bind the examples at once, unless all are taken as they are.
  */
 export function gatherRows<T extends DataType>(
   recorder: Recorder,
@@ -54,7 +56,7 @@ export function gatherRows<T extends DataType>(
 }
 
 /**
- * The same rows of examples and of their targets, in one launch unless a target has more than 4,000 elements.
+ * The same rows of examples and of their targets, in one launch unless a target has more than 4,000 elements, or a binding is too small.
  *
  * Shape: x [n, …], y [n, …] → [rows, …], [rows, …].
  *
@@ -74,7 +76,9 @@ export function gatherExamples(
     );
   }
   const width = sizeOf(rest);
-  if (width > WIDEST_TARGET) {
+  const bytes = 4 * options.rows * Math.max(width, sizeOf(x.shape.slice(1)));
+  const fits = bytes <= recorder.device.limits.maxStorageBufferBindingSize && fitBindings([x, y]);
+  if (width > WIDEST_TARGET || !fits) {
     const { scale: _, ...own } = options;
     return {
       x: gatherRows<"u8" | "f32">(recorder, x, options),
@@ -118,28 +122,47 @@ function launch(
   const lanes = walkLanes(recorder.device, width, "gatherRows");
   const output = examples.type === "u32" ? "u32" : "f32";
   const y = recorder.empty([rows, ...rest], output);
-  recorder.dispatch({
-    label: `gather ${formatShape(y.shape)}`,
-    kernel: FAMILY.variant({
-      TYPE: examples.type,
-      OUTPUT: output,
-      VECTOR: vector,
-      LANES: lanes,
-      SHUFFLE: shuffleKey !== undefined,
-      TARGETS: targets?.tensors.targets.type ?? "none",
-    }),
-    tensors: { x: examples, y, ...targets?.tensors },
-    uniforms: {
-      examples: length,
+  const record = (
+    x: Tensor<DataType>,
+    y: Tensor<DataType>,
+    first: number,
+    besides: Targets | undefined,
+  ) =>
+    recorder.dispatch({
+      label: `gather ${formatShape(y.shape)}`,
+      kernel: FAMILY.variant({
+        TYPE: examples.type,
+        OUTPUT: output,
+        VECTOR: vector,
+        LANES: lanes,
+        SHUFFLE: shuffleKey !== undefined,
+        TARGETS: besides?.tensors.targets.type ?? "none",
+      }),
+      tensors: { x, y, ...besides?.tensors },
+      uniforms: {
+        examples: length,
+        rows: y.shape[0]!,
+        width,
+        start,
+        first,
+        key: shuffleKey ?? 0,
+        half_bits: permutationHalfBits(length),
+        scale: options.scale ?? (examples.type === "u8" ? 1 / 255 : 1),
+        ...(besides === undefined ? {} : { target_width: besides.width }),
+      },
+      workgroups: workgroupsFor(y.shape[0]! * lanes),
+    });
+  const inOrder = start === 0 && shuffleKey === undefined && rows === length;
+  if (targets !== undefined) record(examples, y, 0, targets);
+  else if (inOrder) {
+    inParts("gatherRows", rows, [examples, y] as const, ([x, y]) => record(x, y, 0, undefined));
+  } else {
+    inParts(
+      "gatherRows",
       rows,
-      width,
-      start,
-      key: shuffleKey ?? 0,
-      half_bits: permutationHalfBits(length),
-      scale: options.scale ?? (examples.type === "u8" ? 1 / 255 : 1),
-      ...(targets === undefined ? {} : { target_width: targets.width }),
-    },
-    workgroups: workgroupsFor(rows * lanes),
-  });
+      [y] as const,
+      ([y], { first }) => record(examples, y, first, undefined),
+    );
+  }
   return y;
 }

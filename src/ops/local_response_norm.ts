@@ -11,6 +11,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
 import { formatShape } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { channelsOf } from "./channels.ts";
 import { expectShape, vectorLength, workgroupsFor } from "./launch.ts";
 
@@ -63,9 +64,12 @@ export function localResponseNorm(
   x: Tensor,
   options: LocalResponseNormOptions = {},
 ): Tensor {
-  const geometry = geometryOf("localResponseNorm", x, options);
+  const what = "localResponseNorm";
+  geometryOf(what, x, options);
   const y = recorder.empty(x.shape);
-  launch(recorder, "forward", geometry, { x, y });
+  inParts(what, x.shape[0]!, [x, y] as const, ([x, y]) => {
+    launch(recorder, "forward", geometryOf(what, x, options), { x, y });
+  });
   return y;
 }
 
@@ -88,13 +92,16 @@ export function localResponseNormGradient(
   options: LocalResponseNormOptions = {},
 ): Tensor {
   const what = "localResponseNormGradient";
-  const geometry = geometryOf(what, x, options);
+  geometryOf(what, x, options);
   expectShape(dy, x.shape, `${what}: dy`);
   const dx = recorder.empty(x.shape);
-  const t = recorder.empty(x.shape);
-  launch(recorder, "terms", geometry, { x, dy, y: dx, t });
-  launch(recorder, "collect", geometry, { x, y: dx, t });
-  recorder.release(t);
+  inParts(what, x.shape[0]!, [x, dy, dx] as const, ([x, dy, y]) => {
+    const geometry = geometryOf(what, x, options);
+    const t = recorder.empty(x.shape);
+    launch(recorder, "terms", geometry, { x, dy, y, t });
+    launch(recorder, "collect", geometry, { x, y, t });
+    recorder.release(t);
+  });
   return dx;
 }
 

@@ -17,6 +17,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
+import { activationGradient } from "./activations.ts";
 import { expectShape, NAN_SOURCE } from "./launch.ts";
 import {
   blockOf,
@@ -25,6 +26,9 @@ import {
   type MatmulPlan,
   type MatmulSize,
 } from "./matmul_plan.ts";
+import { fitsAtOnce, multiplyInBlocks } from "./matmul_split.ts";
+
+import { sum } from "./reductions.ts";
 
 /** Options of {@linkcode matmul}. */
 export interface MatmulOptions {
@@ -42,7 +46,7 @@ export interface MatmulOptions {
   rowSums?: Tensor;
   /** Where to write the result. Default: a new tensor. Shape: [m, n]. */
   out?: Tensor;
-  /** The kernel variant. Default: chosen by adapter and shape. */
+  /** The kernel variant. Default: chosen by adapter and shape, as where the device does not bind all of the matrices at once. */
   plan?: MatmulPlan;
 }
 
@@ -90,7 +94,9 @@ const PARTS = new KernelFamily("matmul/parts", [
  *
  * Shape: op(A) [m, k], op(B) [k, n], bias [n] → C [m, n]. Error of a sum: (k + 16) · 2⁻²⁴ · Σ|a||b|.
  *
- * @throws {ShapeError} if the shapes do not fit.
+ * Matrices that are larger than what the device binds at once are multiplied block by block.
+ *
+ * @throws {ShapeError} if the shapes do not fit; {@linkcode OutOfMemoryError} if the result is larger than a buffer.
  * @example
  * ```ts
  * import { Gpu, matmul } from "@strata/strata";
@@ -112,8 +118,34 @@ export function matmul(
   const size = checkMatmul(a, b, options);
   const { m, n } = size;
   const out = options.out ?? recorder.empty([m, n]);
-  multiply(recorder, size, a, b, out, { ...options, activation, bias });
+  const limit = recorder.device.limits.maxStorageBufferBindingSize;
+  if (fitsAtOnce(size, limit, partialBytes(recorder, size, options.plan))) {
+    multiply(recorder, size, a, b, out, { ...options, activation, bias });
+  } else {
+    const { gradient, rowSums } = options;
+    const product = gradient === undefined ? out : recorder.empty([m, n]);
+    multiplyInBlocks(recorder, size, [a, b, product], { activation, bias }, {
+      multiply: (block, a, b, c, epilogue) =>
+        multiply(recorder, oneProduct(block), a, b, c, epilogue),
+      workspace: (block) => partialBytes(recorder, block),
+    });
+    if (gradient !== undefined) {
+      activationGradient(recorder, gradient.activation, gradient.saved, product, { out });
+      recorder.release(product);
+    }
+    if (rowSums !== undefined) sum(recorder, a, { axis: 0, out: rowSums });
+  }
   return out;
+}
+
+function oneProduct(size: MatmulSize): Products {
+  return { ...size, batches: 1, countA: 1, countB: 1 };
+}
+
+/** Bytes of the parts of a split sum. */
+function partialBytes(recorder: Recorder, size: MatmulSize, given?: MatmulPlan): number {
+  const { parts } = given ?? chooseMatmul(recorder.device.adapter, size);
+  return parts > 1 ? 4 * parts * size.m * size.n : 0;
 }
 
 /** Options of {@linkcode batchedMatmul}. */
@@ -367,7 +399,7 @@ function checkMatmul(a: Tensor, b: Tensor, options: MatmulOptions): Products {
     expectShape(rowSums, [m], "matmul: rowSums");
   }
   if (out !== undefined) expectShape(out, [m, n], "matmul: out");
-  return { ...size, batches: 1, countA: 1, countB: 1 };
+  return oneProduct(size);
 }
 
 function checkBatchedMatmul(a: Tensor, b: Tensor, options: BatchedMatmulOptions): Products {

@@ -15,6 +15,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys } from "../options.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { PoolOptions } from "../window_options.ts";
+import { inParts } from "./binding_parts.ts";
 import { expectShape, NAN_SOURCE, workgroupsFor } from "./launch.ts";
 import { disjointLaunch, gradientLaunch, uniformsOf, unrolled } from "./pooling_launch.ts";
 
@@ -68,13 +69,15 @@ export function maxPool(recorder: Recorder, x: Tensor, options: PoolOptions): Ma
   const geometry = geometryOf("maxPool", x.shape, options, OPTION_NAMES);
   const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output]);
   const winners = recorder.empty(y.shape, "u32");
-  recorder.dispatch({
-    label: `max pool ${formatShape(x.shape)}`,
-    kernel: MAX_POOL.variant({ MODE: "max", ...unrolled(geometry) }),
-    tensors: { x, y, winners },
-    uniforms: { length: y.size, ...uniformsOf(geometry) },
-    workgroups: workgroupsFor(y.size),
-    flops: y.size * sizeOf(geometry.kernel),
+  inParts("maxPool", x.shape[0]!, [x, y, winners] as const, ([x, y, winners]) => {
+    recorder.dispatch({
+      label: `max pool ${formatShape(x.shape)}`,
+      kernel: MAX_POOL.variant({ MODE: "max", ...unrolled(geometry) }),
+      tensors: { x, y, winners },
+      uniforms: { length: y.size, ...uniformsOf(geometry) },
+      workgroups: workgroupsFor(y.size),
+      flops: y.size * sizeOf(geometry.kernel),
+    });
   });
   return { y, winners };
 }
@@ -98,12 +101,14 @@ export function maxPoolGradient(
   expectShape(dy, [...inputShape.slice(0, 2), ...geometry.output], `${what}: dy`);
   expectShape(winners, dy.shape, `${what}: winners`);
   const dx = recorder.empty(inputShape);
-  recorder.dispatch({
-    label: `max pool gradient ${formatShape(inputShape)}`,
-    ...disjointLaunch(geometry, inputShape) ??
-      gradientLaunch(MAX_GRADIENT, { MODE: "max" }, geometry, inputShape),
-    tensors: { dy, winners, dx },
-    flops: dy.size,
+  inParts(what, inputShape[0]!, [dy, winners, dx] as const, ([dy, winners, dx]) => {
+    recorder.dispatch({
+      label: `max pool gradient ${formatShape(dx.shape)}`,
+      ...disjointLaunch(geometry, dx.shape) ??
+        gradientLaunch(MAX_GRADIENT, { MODE: "max" }, geometry, dx.shape),
+      tensors: { dy, winners, dx },
+      flops: dy.size,
+    });
   });
   return dx;
 }
@@ -119,17 +124,19 @@ export function averagePool(recorder: Recorder, x: Tensor, options: AveragePoolO
   const names = [...OPTION_NAMES, "countPadding"];
   const geometry = geometryOf("averagePool", x.shape, options, names);
   const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output]);
-  recorder.dispatch({
-    label: `average pool ${formatShape(x.shape)}`,
-    kernel: AVERAGE_POOL.variant({
-      MODE: "average",
-      COUNT_PADDING: options.countPadding ?? false,
-      ...unrolled(geometry),
-    }),
-    tensors: { x, y },
-    uniforms: { length: y.size, ...uniformsOf(geometry) },
-    workgroups: workgroupsFor(y.size),
-    flops: y.size * sizeOf(geometry.kernel),
+  inParts("averagePool", x.shape[0]!, [x, y] as const, ([x, y]) => {
+    recorder.dispatch({
+      label: `average pool ${formatShape(x.shape)}`,
+      kernel: AVERAGE_POOL.variant({
+        MODE: "average",
+        COUNT_PADDING: options.countPadding ?? false,
+        ...unrolled(geometry),
+      }),
+      tensors: { x, y },
+      uniforms: { length: y.size, ...uniformsOf(geometry) },
+      workgroups: workgroupsFor(y.size),
+      flops: y.size * sizeOf(geometry.kernel),
+    });
   });
   return y;
 }
@@ -150,16 +157,18 @@ export function averagePoolGradient(
   const geometry = geometryOf(what, inputShape, options, names);
   expectShape(dy, [...inputShape.slice(0, 2), ...geometry.output], `${what}: dy`);
   const dx = recorder.empty(inputShape);
-  recorder.dispatch({
-    label: `average pool gradient ${formatShape(inputShape)}`,
-    ...gradientLaunch(
-      AVERAGE_GRADIENT,
-      { MODE: "average", COUNT_PADDING: options.countPadding ?? false },
-      geometry,
-      inputShape,
-    ),
-    tensors: { dy, dx },
-    flops: dy.size * sizeOf(geometry.kernel),
+  inParts(what, inputShape[0]!, [dy, dx] as const, ([dy, dx]) => {
+    recorder.dispatch({
+      label: `average pool gradient ${formatShape(dx.shape)}`,
+      ...gradientLaunch(
+        AVERAGE_GRADIENT,
+        { MODE: "average", COUNT_PADDING: options.countPadding ?? false },
+        geometry,
+        dx.shape,
+      ),
+      tensors: { dy, dx },
+      flops: dy.size * sizeOf(geometry.kernel),
+    });
   });
   return dx;
 }

@@ -12,6 +12,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkNumber } from "../options.ts";
 import { checkSeed } from "../random.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { NAN_SOURCE, RANDOM_SOURCE, workgroupsFor } from "./launch.ts";
 
 /** Selects the random numbers: the same values give the same numbers on every device. */
@@ -90,13 +91,19 @@ export function dropout(
   checkNumber(rate, "dropout: rate", { min: 0, max: 1 - 2 ** -24 });
   const selected = randomUniforms(options, "dropout");
   const y = recorder.empty(x.shape);
-  recorder.dispatch({
-    label: `dropout ${formatShape(x.shape)}`,
-    kernel: DROPOUT.variant(),
-    tensors: { x, y },
-    uniforms: { length: x.size, ...selected, rate, scale: 1 / (1 - rate) },
-    workgroups: workgroupsFor(Math.ceil(x.size / 2)),
-    flops: x.size,
+  inParts("dropout", x.size, [x, y] as const, ([x, y], { first }) => {
+    recorder.dispatch({
+      label: `dropout ${formatShape(x.shape)}`,
+      kernel: DROPOUT.variant(),
+      tensors: { x, y },
+      uniforms: {
+        ...{ length: x.size, first_pair: first / 2 },
+        ...selected,
+        ...{ rate, scale: 1 / (1 - rate) },
+      },
+      workgroups: workgroupsFor(Math.ceil(x.size / 2)),
+      flops: x.size,
+    });
   });
   return y;
 }

@@ -10,6 +10,8 @@ import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { formatShape, resolveAxis, type Shape, sizeOf } from "../shape.ts";
+import { fitBindings, inParts } from "./binding_parts.ts";
+import { add } from "./elementwise.ts";
 import { expectShape, NAN_SOURCE, workgroupsFor } from "./launch.ts";
 
 /** Options of reductions. */
@@ -38,7 +40,8 @@ type Operation = "sum" | "sumOfSquares" | "max" | "argmax";
 /**
  * y = Σ x along an axis; an empty axis gives 0. Shape: […, n, …] → […, …].
  *
- * Error: (n / parts + parts + 2) · 2⁻²⁴ · Σ|x| with the parts of the passes, at most 1,100 for each.
+ * Error: (n / parts + parts + 2) · 2⁻²⁴ · Σ|x| with the parts of the passes, at most 1,100 for each; and an addition for each part
+ * that the device binds, if it does not bind x at once.
  *
  * @throws {ShapeError} if there is no such axis.
  */
@@ -76,14 +79,18 @@ export function argmax(
   options: ReductionOptions = {},
 ): Tensor<"u32"> {
   const view = viewOf(x, options, "argmax");
-  let result: Tensor<"u32"> | undefined;
-  for (const pass of passes(recorder.device.adapter.software, view)) {
-    const y = recorder.empty(pass.last ? view.shape : [view.outer, pass.parts, view.inner], "u32");
-    pushPass(recorder, "argmax", x, view, pass, y, 1, result);
-    if (result !== undefined) recorder.release(result);
-    result = y;
-  }
-  return result!;
+  const out = recorder.empty(view.shape, "u32");
+  inParts("argmax", view.outer, [x, out] as const, ([x, out]) => {
+    const part = partOf(view, x);
+    let indices: Tensor<"u32"> | undefined;
+    for (const pass of passes(recorder.device.adapter.software, part)) {
+      const y = pass.last ? out : recorder.empty([part.outer, pass.parts, part.inner], "u32");
+      pushPass(recorder, "argmax", x, part, pass, y, 1, indices);
+      if (indices !== undefined) recorder.release(indices);
+      indices = y;
+    }
+  });
+  return out;
 }
 
 interface View {
@@ -111,11 +118,63 @@ function reduce(
 ): Tensor {
   const view = viewOf(x, options, divide ? "mean" : operation);
   if (options.out !== undefined) expectShape(options.out, view.shape, `${operation}: out`);
+  const out = options.out ?? recorder.empty(view.shape);
+  if (view.outer === 1 && operation !== "max" && !fitBindings([x])) {
+    sumLong(recorder, operation, x, view, out, divide ? 1 / view.length : 1);
+  } else {
+    inParts(operation, view.outer, [x, out] as const, ([x, out]) => {
+      reducePasses(recorder, operation, x, partOf(view, x), out, divide);
+    });
+  }
+  return out;
+}
+
+/** A sum along an axis that the device does not bind at once: part by part, and the parts added up in their order. */
+function sumLong(
+  recorder: Recorder,
+  operation: "sum" | "sumOfSquares",
+  x: Tensor,
+  view: View,
+  out: Tensor,
+  factor: number,
+): void {
+  const { inner } = view;
+  let total: Tensor | undefined;
+  inParts(operation, view.length, [x] as const, ([x]) => {
+    const part = recorder.empty([inner]);
+    reducePasses(recorder, operation, x, { ...view, length: x.size / inner }, part, false);
+    if (total === undefined) total = part;
+    else {
+      const next = add(recorder, total, part);
+      recorder.release(total);
+      recorder.release(part);
+      total = next;
+    }
+  });
+  const last = { length: 1, parts: 1, last: true };
+  pushPass(recorder, "sum", total!, { ...view, length: 1 }, last, out, factor);
+  recorder.release(total!);
+}
+
+/** The view of some of its outer rows. */
+function partOf(view: View, x: Tensor): View {
+  return view.length * view.inner === 0
+    ? view
+    : { ...view, outer: x.size / (view.length * view.inner) };
+}
+
+/** Writes into `out`, in as many passes as it takes. */
+function reducePasses(
+  recorder: Recorder,
+  operation: "sum" | "sumOfSquares" | "max",
+  x: Tensor,
+  view: View,
+  out: Tensor,
+  divide: boolean,
+): void {
   let source = x;
   for (const pass of passes(recorder.device.adapter.software, view)) {
-    const y = pass.last
-      ? options.out ?? recorder.empty(view.shape)
-      : recorder.empty([view.outer, pass.parts, view.inner]);
+    const y = pass.last ? out : recorder.empty([view.outer, pass.parts, view.inner]);
     const factor = divide && pass.last ? 1 / view.length : 1;
     const first = source === x;
     const kind = operation === "sumOfSquares" && !first ? "sum" : operation;
@@ -123,7 +182,6 @@ function reduce(
     if (!first) recorder.release(source);
     source = y;
   }
-  return source;
 }
 
 function pushPass(

@@ -9,6 +9,7 @@ import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { asRows, expectShape, NAN_SOURCE, ROW_SOURCE, rowLanes, rowWorkgroups } from "./launch.ts";
 
 const FAMILY = new KernelFamily("softmax", [NAN_SOURCE, ROW_SOURCE, {
@@ -45,13 +46,17 @@ function launch(recorder: Recorder, name: string, log: boolean, x: Tensor, dy?: 
   if (dy !== undefined) expectShape(dy, x.shape, `${name}: dy`);
   const lanes = rowLanes(recorder.device, size, name);
   const y = recorder.empty(x.shape);
-  recorder.dispatch({
-    label: `${name} ${formatShape(x.shape)}`,
-    kernel: FAMILY.variant({ LANES: lanes, LOG: log, GRADIENT: dy !== undefined }),
-    tensors: { x, y, ...(dy === undefined ? {} : { dy }) },
-    uniforms: { rows: size.rows, columns: size.columns },
-    workgroups: rowWorkgroups(size.rows, lanes),
-    flops: 5 * x.size,
+  const tensors: readonly Tensor[] = dy === undefined ? [x, y] : [x, y, dy];
+  inParts(name, size.rows, tensors, ([x, y, dy]) => {
+    const { rows, columns } = asRows(x!, name);
+    recorder.dispatch({
+      label: `${name} ${formatShape(x!.shape)}`,
+      kernel: FAMILY.variant({ LANES: lanes, LOG: log, GRADIENT: dy !== undefined }),
+      tensors: { x: x!, y: y!, ...(dy === undefined ? {} : { dy }) },
+      uniforms: { rows, columns },
+      workgroups: rowWorkgroups(rows, lanes),
+      flops: 5 * x!.size,
+    });
   });
   return y;
 }

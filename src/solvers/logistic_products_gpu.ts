@@ -45,7 +45,7 @@ export class GpuProducts implements Products {
   constructor(gpu: Gpu, examples: Examples) {
     this.#gpu = gpu;
     this.#examples = examples;
-    this.#limit = gpu.device.raw.limits.maxStorageBufferBindingSize;
+    this.#limit = gpu.device.limits.maxStorageBufferBindingSize;
   }
 
   async forward(p: Float64Array): Promise<Float64Array> {

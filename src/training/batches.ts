@@ -9,7 +9,7 @@ import { type Batch, checkBatch } from "../data/batch.ts";
 import { type BatchSource, Dataset } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Shape } from "../shape.ts";
-import { Feed, fitsOnGpu } from "./feed.ts";
+import { type ExamplesLayout, Feed, fitsOnGpu, layoutOf } from "./feed.ts";
 
 /** The next examples: `rows` of a feed, from its `start`. */
 export interface FedBatch {
@@ -48,7 +48,7 @@ export class Feeder {
     if (source instanceof Dataset) {
       if (source.length === 0) throw new OptionError("The data set has no examples");
       this.steps = Math.ceil(source.length / options.batchSize);
-      if (fitsOnGpu(gpu, source)) {
+      if (fitsOnGpu(gpu, layoutOf(source), options.inputShape)) {
         this.#resident = new Feed(gpu, source, options.inputShape, options.shuffle);
       }
     } else if (!(Symbol.asyncIterator in source || Symbol.iterator in source)) {
@@ -113,4 +113,30 @@ export class Feeder {
     if (this.#staging.length > KEPT_FEEDS) this.#options.release(this.#staging.shift()!);
     return feed;
   }
+}
+
+/** Examples that are not there, to plan their memory. */
+export interface RehearsedExamples extends ExamplesLayout {
+  /** Whether batches come one by one, however few examples there are. */
+  readonly stream: boolean;
+}
+
+/**
+ * The batches that a {@linkcode Feeder} yields in an epoch, each size once, from feeds that nothing is written into: to plan the
+ * memory that they take.
+ */
+export function rehearseEpoch(
+  gpu: Gpu,
+  examples: RehearsedExamples,
+  { batchSize, shuffle, inputShape }: Omit<FeederOptions, "release">,
+): FedBatch[] {
+  const { length, stream } = examples;
+  const sizes = [...new Set([Math.min(batchSize, length), length % batchSize || batchSize])];
+  if (stream || !fitsOnGpu(gpu, examples, inputShape)) {
+    const feedOf = (rows: number) =>
+      new Feed(gpu, { ...examples, length: rows }, inputShape, false);
+    return sizes.map((rows) => ({ feed: feedOf(rows), rows }));
+  }
+  const feed = new Feed(gpu, examples, inputShape, shuffle);
+  return sizes.map((rows) => ({ feed, rows }));
 }

@@ -6,7 +6,7 @@
 
 import type { BatchSource } from "../data/dataset.ts";
 import { checkKeys, checkNumber } from "../options.ts";
-import { Feeder } from "./batches.ts";
+import { Feeder, type RehearsedExamples, rehearseEpoch } from "./batches.ts";
 import { RunningMeans } from "./history.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -56,4 +56,19 @@ export async function evaluate(
     statistics.dispose();
   }
   return means.means();
+}
+
+/** Takes the memory that {@linkcode evaluate} would take, and frees it: to plan it. */
+export function rehearseEvaluate(
+  trainer: Trainer,
+  examples: RehearsedExamples,
+  { batchSize = 128 }: EvaluateOptions,
+): void {
+  const { gpu, inputShape } = trainer.network;
+  const statistics = trainer.newStatistics();
+  const batches = rehearseEpoch(gpu, examples, { batchSize, shuffle: false, inputShape });
+  for (const { feed, rows } of batches) trainer.evaluate(feed, rows, statistics);
+  void statistics.read();
+  for (const { feed } of batches) trainer.release(feed);
+  statistics.dispose();
 }

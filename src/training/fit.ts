@@ -8,8 +8,8 @@ import type { BatchSource } from "../data/dataset.ts";
 import { NonFiniteError } from "../errors.ts";
 import { checkKeys, checkNumber } from "../options.ts";
 import { threefry } from "../random.ts";
-import { Feeder } from "./batches.ts";
-import { evaluate } from "./evaluate.ts";
+import { Feeder, type RehearsedExamples, rehearseEpoch } from "./batches.ts";
+import { evaluate, rehearseEvaluate } from "./evaluate.ts";
 import { type EpochRecord, type History, type Progress, RunningMeans } from "./history.ts";
 import type { StepStatistics } from "./statistics.ts";
 import type { Trainer } from "./trainer.ts";
@@ -74,6 +74,21 @@ export async function fit(
     await trainer.statistics.read().catch(() => {}); // nothing stays for the next run
     feeder.dispose();
   }
+}
+
+/** Takes the memory that {@linkcode fit} would take, and frees what it would free: to plan it. */
+export function rehearseFit(
+  trainer: Trainer,
+  examples: RehearsedExamples,
+  validation: RehearsedExamples | undefined,
+  { batchSize = 32, shuffle = true }: Pick<FitOptions, "batchSize" | "shuffle">,
+): void {
+  const { gpu, inputShape } = trainer.network;
+  const batches = rehearseEpoch(gpu, examples, { batchSize, shuffle, inputShape });
+  for (const { feed, rows } of batches) trainer.train(feed, rows);
+  void trainer.statistics.read();
+  if (validation !== undefined) rehearseEvaluate(trainer, validation, { batchSize });
+  for (const { feed } of batches) trainer.release(feed);
 }
 
 /** Selects the order of the examples in an epoch that begins with the next step. */

@@ -77,33 +77,42 @@ export class ParameterStore {
     const { slots, size } = layOut(parameters);
     this.#slots = slots;
     this.count = slots.reduce((sum, { spec }) => sum + sizeOf(spec.shape), 0);
-    this.values = gpu.empty([Math.max(size, ALIGNMENT)], "f32", "parameters");
+    this.values = gpu.empty([Math.max(size, ALIGNMENT)], "f32", "parameters", "parameters");
+    const state = layOut(buffers);
+    this.#bufferSlots = state.slots;
+    if (state.size > 0) {
+      this.bufferValues = gpu.empty([state.size], "f32", "buffers of layers", "layerBuffers");
+    }
+    if (!gpu.device.planned) this.#initialise(seed);
+  }
+
+  #initialise(seed: number): void {
     const initial = new Float32Array(this.values.size);
-    slots.forEach(({ spec, offset }, stream) => {
+    this.#slots.forEach(({ spec, offset }, stream) => {
       const values = initial.subarray(offset, offset + sizeOf(spec.shape));
       spec.initializer(values, spec.fans, new Random(seed, stream));
     });
     this.values.write(initial);
-    const state = layOut(buffers);
-    this.#bufferSlots = state.slots;
-    if (state.size === 0) return;
-    const values = new Float32Array(state.size);
-    for (const { spec, offset } of state.slots) {
+    if (this.bufferValues === undefined) return;
+    const values = new Float32Array(this.bufferValues.size);
+    for (const { spec, offset } of this.#bufferSlots) {
       values.fill(spec.initial, offset, offset + sizeOf(spec.shape));
     }
-    this.bufferValues = gpu.empty([state.size], "f32", "buffers of layers").write(values);
+    this.bufferValues.write(values);
   }
 
   /** All gradients, laid out like the values. Allocated on first use, zero between parameters. */
   get gradients(): Tensor {
-    this.#gradients ??= this.#gpu.empty(this.values.shape, "f32", "gradients");
+    this.#gradients ??= this.#gpu.empty(this.values.shape, "f32", "gradients", "gradients");
     return this.#gradients;
   }
 
   /** Tensors of zeros laid out like the values: what an optimiser remembers. Replaces earlier ones. */
   resetState(names: readonly string[]): readonly Tensor[] {
     for (const tensor of this.#state) tensor.dispose();
-    this.#state = names.map((name) => this.#gpu.empty(this.values.shape, "f32", name));
+    this.#state = names.map((name) =>
+      this.#gpu.empty(this.values.shape, "f32", name, "optimizerState")
+    );
     return this.#state;
   }
 
@@ -147,7 +156,7 @@ export class ParameterStore {
 
   /** Cuts flat tensors into pieces that can be bound; usually there is one. */
   pieces(flat: Tensor): Tensor[] {
-    const limit = Math.floor(this.#gpu.device.raw.limits.maxStorageBufferBindingSize / 256) * 64;
+    const limit = Math.floor(this.#gpu.device.limits.maxStorageBufferBindingSize / 256) * 64;
     const pieces: Tensor[] = [];
     for (let offset = 0; offset < flat.size; offset += limit) {
       pieces.push(view(flat, [Math.min(limit, flat.size - offset)], offset));

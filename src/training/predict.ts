@@ -65,6 +65,21 @@ export async function predict(
   }
 }
 
+/**
+ * Takes the memory that {@linkcode predict} would take for one array, and frees it: to plan it.
+ *
+ * @param examples How many inputs, and whether they are bytes.
+ */
+export function rehearsePredict(
+  network: Network,
+  examples: { readonly length: number; readonly bytes: boolean },
+  options: PredictOptions,
+): void {
+  const predictor = new Predictor(network, options);
+  predictor.rehearse(examples.length, examples.bytes);
+  predictor.dispose();
+}
+
 /** One recorded batch: where its inputs go and its outputs come from. */
 interface Stage {
   readonly program: Program;
@@ -100,35 +115,62 @@ class Predictor {
           `got ${array.length}`,
       );
     }
-    const perBatch = this.#batchSize * size;
-    const length = Math.max(1, Math.floor(UPLOAD_BYTES / array.BYTES_PER_ELEMENT / perBatch)) *
-      perBatch;
-    for (let begin = 0; begin < array.length; begin += length) {
-      const input = array.subarray(begin, begin + length);
+    const most = this.#examplesPerUpload(array.BYTES_PER_ELEMENT);
+    for (let begin = 0; begin < array.length; begin += most * size) {
+      const input = array.subarray(begin, begin + most * size);
       yield [input, input.length / size];
     }
   }
 
   async run(input: Inputs, rows: number): Promise<Float32Array> {
-    const { gpu, inputShape, outputShape } = this.#network;
-    const { device } = gpu;
-    const width = sizeOf(outputShape);
-    using x = gpu.tensor(input as Float32Array, [rows, ...inputShape]);
-    using result = gpu.empty([rows, width], "f32", "predictions");
-    const stages = new Map<number, Stage>();
-    try {
-      for (let start = 0; start < rows; start += this.#batchSize) {
-        const count = Math.min(this.#batchSize, rows - start);
-        let stage = stages.get(count);
-        if (stage === undefined) stages.set(count, stage = this.#record(x, count));
-        stage.start.value = start;
-        stage.program.run();
-        device.copy(stage.outputs, 0, result, 4 * start * width, 4 * count * width);
-      }
-      return await result.read();
-    } finally {
-      for (const { program } of stages.values()) program.dispose();
+    const { memory, result } = this.#compute(rows, input instanceof Uint8Array, input);
+    using _ = memory;
+    return await result.read();
+  }
+
+  /** Takes the memory that so many inputs would take, and frees it. */
+  rehearse(examples: number, bytes: boolean): void {
+    const most = this.#examplesPerUpload(bytes ? 1 : 4);
+    for (const rows of new Set([Math.min(most, examples), examples % most || most])) {
+      const { memory, result } = this.#compute(rows, bytes, undefined);
+      void result.read();
+      memory.dispose();
     }
+  }
+
+  /** Examples of the largest upload, a number of whole batches. */
+  #examplesPerUpload(bytesPerElement: number): number {
+    const bytesPerBatch = bytesPerElement * this.#batchSize * sizeOf(this.#network.inputShape);
+    return Math.max(1, Math.floor(UPLOAD_BYTES / bytesPerBatch)) * this.#batchSize;
+  }
+
+  /** Submits what computes the outputs of an upload; `memory` is all that it has taken. */
+  #compute(
+    rows: number,
+    bytes: boolean,
+    input: Inputs | undefined,
+  ): { memory: DisposableStack; result: Tensor } {
+    const { gpu, inputShape, outputShape } = this.#network;
+    const width = sizeOf(outputShape);
+    using memory = new DisposableStack();
+    const x = memory.use(
+      gpu.empty([rows, ...inputShape], bytes ? "u8" : "f32", "inputs", "data"),
+    ) as Tensor;
+    if (input !== undefined) x.write(input as Float32Array);
+    const result = memory.use(gpu.empty([rows, width], "f32", "predictions", "results"));
+    const stages = new Map<number, Stage>();
+    for (let start = 0; start < rows; start += this.#batchSize) {
+      const count = Math.min(this.#batchSize, rows - start);
+      let stage = stages.get(count);
+      if (stage === undefined) {
+        stages.set(count, stage = this.#record(x, count));
+        memory.use(stage.program);
+      }
+      stage.start.value = start;
+      stage.program.run();
+      gpu.device.copy(stage.outputs, 0, result, 4 * start * width, 4 * count * width);
+    }
+    return { memory: memory.move(), result };
   }
 
   dispose(): void {

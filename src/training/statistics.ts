@@ -30,7 +30,7 @@ export class StatisticsTable {
   /** @param columns Sums of each step. */
   constructor(gpu: Gpu, columns: number) {
     this.#columns = columns;
-    this.record = gpu.empty([CAPACITY, columns], "f32", "statistics");
+    this.record = gpu.empty([CAPACITY, columns], "f32", "statistics", "statistics");
   }
 
   /** Steps since the last read. */
@@ -65,9 +65,12 @@ export class StatisticsTable {
     this.#rows = [];
     this.slot.value = 0;
     if (rows.length === 0) return [];
-    const { device, storage, offset } = this.record;
+    const { device, storage, offset, bytes: stagingBytes } = this.record;
     const bytes = 4 * rows.length * this.#columns;
-    const values = new Float32Array(await device.read(storage.buffer, offset, bytes));
+    // How many steps are read depends on the time that they take; the memory for reading them does not.
+    const values = new Float32Array(
+      await device.read(storage.buffer, offset, bytes, stagingBytes),
+    );
     return rows.map((count, i) => ({
       rows: count,
       sums: [...values.subarray(i * this.#columns, (i + 1) * this.#columns)],
