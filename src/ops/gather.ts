@@ -8,7 +8,7 @@ import text from "../../kernels/gather.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
-import type { DataType, Tensor } from "../gpu/tensor.ts";
+import { bytesPerElement, type DataType, type Tensor } from "../gpu/tensor.ts";
 import { permutationHalfBits } from "../random.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { walkLanes, workgroupsFor } from "./launch.ts";
@@ -73,6 +73,7 @@ export function gatherRows<T extends DataType>(
       scale: options.scale ?? (examples.type === "u8" ? 1 / 255 : 1),
     },
     workgroups: workgroupsFor(rows * lanes),
+    bytes: rows * elements * bytesPerElement(examples.type) + y.bytes,
   });
   return y as Tensor<T extends "u32" ? "u32" : "f32">;
 }
