@@ -21,16 +21,12 @@ import type { NetworkSize } from "./training_workloads.ts";
 
 const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as (keyof typeof OPTIMIZERS)[];
 
-const MODEL_NAMES = PROFILE_MODELS.map(({ name }) => name).join(", ")
-  .replace("alexnet-small, ", "alexnet-small,\n                     ");
-
 const HELP = `Usage: deno task profile [options]
 
 Records a training step as fit does, on random bytes, and prints what each dispatch of it takes beside
 the adapter's measured peaks, sums of sections and kernels, and the time of the CPU.
 
-  --model NAME       a network, or the units of dense layers such as 784-800-800-10; networks are
-                     ${MODEL_NAMES} (mlp)
+  --model NAME       a network, or the units of dense layers such as 784-800-800-10 (mlp)
   --batch-size N     examples of a step (the network's own)
   --optimizer NAME   ${OPTIMIZER_NAMES.join(", ")} (sgd)
   --repetitions N    of each dispatch, of which the median counts (5)
@@ -38,7 +34,9 @@ the adapter's measured peaks, sums of sections and kernels, and the time of the 
   --wall-clock       times each dispatch by repeating it, as is done where there are no timestamps
   --trace FILE       also writes a Chrome trace for Perfetto or chrome://tracing, below this folder
   --json FILE        also writes all figures into FILE, below this folder
-  --help             prints this`;
+  --help             prints this
+
+Networks: ${PROFILE_MODELS.map(({ name }) => name).join(", ")}.`;
 
 /** Exit codes: of a failure, and of a wrong command line. */
 const FAILED = 1;
@@ -46,8 +44,12 @@ const WRONG_USE = 2;
 /** Columns of the text, if it does not go to a terminal, and the most of one that are used. */
 const WIDTH = { pipe: 120, most: 140 };
 
-const FULL_EFFORTS: Efforts = { step: FULL, peaks: QUICK };
-const QUICK_EFFORTS: Efforts = { step: QUICK, peaks: { milliseconds: 50, batches: 2 } };
+const FULL_EFFORTS: Efforts = { step: FULL, peaks: QUICK, peaksTwice: true };
+const QUICK_EFFORTS: Efforts = {
+  step: QUICK,
+  peaks: { milliseconds: 50, batches: 2 },
+  peaksTwice: false,
+};
 
 /** What the command line asks for. */
 export interface ProfileOptions {

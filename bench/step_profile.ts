@@ -25,6 +25,8 @@ export type Clock = "gpu" | "wall";
 export interface Efforts {
   readonly step: Effort;
   readonly peaks: Effort;
+  /** Whether the peaks are measured before the step and again behind it; the higher ones count. */
+  readonly peaksTwice: boolean;
 }
 
 /** What to profile. */
@@ -95,7 +97,9 @@ export async function profileStep(gpu: Gpu, options: StepOptions): Promise<StepP
   onProgress("dispatches");
   const dispatches = await prepared.profile(repetitions, clock);
   onProgress("peaks");
-  const peaks = higherPeaks(peaksBefore, await measurePeaks(gpu, efforts.peaks, peakSizes));
+  const peaks = efforts.peaksTwice
+    ? higherPeaks(peaksBefore, await measurePeaks(gpu, efforts.peaks, peakSizes))
+    : peaksBefore;
   onProgress("");
   return {
     model: size.name,

@@ -40,7 +40,7 @@ async function profileTiny(clock: Clock): Promise<StepProfile> {
     optimizer: "sgd",
     clock,
     repetitions: 2,
-    efforts: { step: SHORT, peaks: SHORT },
+    efforts: { step: SHORT, peaks: SHORT, peaksTwice: true },
     peakSizes: { invocations: 100, trips: 9, bytes: 16 * 800 },
   });
 }

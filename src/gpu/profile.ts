@@ -110,7 +110,11 @@ export async function profileByWallClock(
   let begin = 0;
   for (const launch of launches) {
     let count = 1;
-    for (; await batch(launch, count) < BATCH_MILLISECONDS; count *= 2);
+    for (let spent = 0; (spent = await batch(launch, count)) < BATCH_MILLISECONDS;) {
+      // Too short to estimate from, or as many as it takes.
+      const enough = Math.ceil(1.1 * count * BATCH_MILLISECONDS / (spent - wait));
+      count = spent < wait + 2 ? 16 * count : Math.max(count + 1, enough);
+    }
     const samples: number[] = [];
     for (let i = 0; i < repetitions; i++) {
       samples.push(Math.max(0, await batch(launch, count) - wait) / count);
