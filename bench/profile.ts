@@ -5,13 +5,13 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { writeFileAtomic } from "../src/data/files.ts";
 import { OptionError, StrataError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { checkNumber, checkOneOf } from "../src/options.ts";
 import { sizeOf } from "../src/shape.ts";
 import { OPTIMIZERS } from "../tools/train_optimizers.ts";
 import { showProgress } from "./format.ts";
+import { checkWritable, writeJson } from "./json_file.ts";
 import { FULL, QUICK } from "./measure.ts";
 import { findProfileModel, PROFILE_MODELS } from "./profile_models.ts";
 import { formatProfile } from "./profile_text.ts";
@@ -159,23 +159,6 @@ function terminalWidth(): number {
   return Deno.stdout.isTerminal() ? Math.min(Deno.consoleSize().columns, WIDTH.most) : WIDTH.pipe;
 }
 
-async function writeJson(file: string, content: unknown): Promise<void> {
-  const text = JSON.stringify(content, undefined, 2) + "\n";
-  await writeFileAtomic(file, new TextEncoder().encode(text));
-}
-
-/** A file that cannot be written is better known before the measurements. */
-async function checkFolders(files: readonly (string | undefined)[]): Promise<void> {
-  for (const file of files) {
-    if (file === undefined) continue;
-    const probe = `${file}.${crypto.randomUUID()}`;
-    await Deno.writeTextFile(probe, "");
-    await Deno.remove(probe);
-    const found = await Deno.stat(file).catch(() => undefined);
-    if (found?.isDirectory) throw new OptionError(`${file} is a folder: expected a file`);
-  }
-}
-
 async function main(args: readonly string[]): Promise<number> {
   try {
     const options = parseProfileOptions(args);
@@ -183,7 +166,9 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(HELP);
       return 0;
     }
-    await checkFolders([options.trace, options.json]);
+    for (const file of [options.trace, options.json]) {
+      if (file !== undefined) await checkWritable(file);
+    }
     await profile(options);
     return 0;
   } catch (error) {

@@ -5,11 +5,11 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { writeFileAtomic } from "../../src/data/files.ts";
 import { OptionError, StrataError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { checkNumber, checkOneOf } from "../../src/options.ts";
 import { showProgress } from "../format.ts";
+import { checkWritable, writeJson } from "../json_file.ts";
 import { describeAdapter } from "../measure.ts";
 import { comparePeers, PEERS } from "./compare.ts";
 import { formatPeers } from "./peers_text.ts";
@@ -76,8 +76,7 @@ export function parsePeersOptions(args: readonly string[]): PeersOptions {
 }
 
 async function compare({ works, rounds, json }: PeersOptions): Promise<void> {
-  // A file that cannot be written is better known before the measurements.
-  if (json !== undefined) await writeFileAtomic(json, new Uint8Array());
+  if (json !== undefined) await checkWritable(json);
   const adapter = await adapterName();
   const rows = await comparePeers(works, PEERS, {
     rounds,
@@ -91,10 +90,7 @@ async function compare({ works, rounds, json }: PeersOptions): Promise<void> {
     date: new Date().toISOString().slice(0, 10),
   };
   console.log(formatPeers(head, rows));
-  if (json !== undefined) {
-    const text = JSON.stringify({ ...head, rows }, undefined, 2) + "\n";
-    await writeFileAtomic(json, new TextEncoder().encode(text));
-  }
+  if (json !== undefined) await writeJson(json, { ...head, rows });
 }
 
 async function adapterName(): Promise<string> {

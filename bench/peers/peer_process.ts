@@ -4,9 +4,10 @@
  * @module
  */
 
+import { fromFileUrl } from "@std/path";
 import { ANSWER, lines, type Prepared, type Request, type Timed } from "./worker.ts";
 
-/** A library on a backend: a file of this folder, with an argument. */
+/** A library on a backend: a file, relative to this folder, with an argument. */
 export interface Library {
   readonly name: string;
   readonly file: string;
@@ -34,8 +35,8 @@ export class PeerProcess {
         "run",
         "--no-prompt",
         "--quiet",
-        `--config=${new URL("deno.json", import.meta.url).pathname}`,
-        new URL(file, import.meta.url).pathname,
+        `--config=${fromFileUrl(new URL("deno.json", import.meta.url))}`,
+        new URL(file, import.meta.url).href,
         ...(argument === undefined ? [] : [argument]),
       ],
       stdin: "piped",

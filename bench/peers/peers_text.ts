@@ -6,10 +6,11 @@
 
 import { formatTable } from "../../src/text_table.ts";
 import { digits, formatError, giga } from "../format.ts";
+import { shorten } from "../profile_text.ts";
 import type { PeerRow } from "./compare.ts";
 
 /** Characters of a failure that are shown. */
-const LONGEST_FAILURE = 60;
+const LONGEST_FAILURE = 200;
 
 /** What is known beside the rows. */
 export interface PeersHead {
@@ -29,8 +30,10 @@ export function formatPeers({ adapter, deno, date }: PeersHead, rows: readonly P
     { heading: "work" },
     { heading: "library" },
     ...["ms", "GFLOP/s", "× Strata", "rounds", "error"].map(right),
-    { heading: "" },
   ]);
+  const failures = rows.filter(({ failure }) => failure !== undefined).map((
+    { work, peer, failure },
+  ) => `${peer} failed at ${work.name}: ${shorten(failure!, LONGEST_FAILURE)}\n`);
   const ratios = [...works].map(([name, group]) => [name, ...advantage(group)]);
   const summary = formatTable(ratios, [
     { heading: "work" },
@@ -44,18 +47,14 @@ Date    ${date}
 ${table}
 
 × Strata: its time divided by Strata's. Above 1, Strata is faster.
-
+${failures.join("")}
 ${summary}`;
 }
 
 function figures(row: PeerRow, strata: PeerRow): string[] {
-  const { milliseconds, failure, error, work, rounds } = row;
-  const accuracy = error === undefined || error === 0 ? "" : formatError(error);
-  if (milliseconds === undefined) {
-    const why = failure ?? "";
-    const short = why.length > LONGEST_FAILURE ? `${why.slice(0, LONGEST_FAILURE - 1)}…` : why;
-    return ["–", "", "", "", "", short];
-  }
+  const { milliseconds, error, work, rounds } = row;
+  const accuracy = error === undefined ? "" : formatError(error);
+  if (milliseconds === undefined) return ["failed", "", "", "", accuracy];
   const own = strata.milliseconds;
   return [
     digits(milliseconds),
