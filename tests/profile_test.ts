@@ -128,6 +128,8 @@ Deno.test("profile: a step is that of training, and its sums are complete", asyn
         ...{ section, label, kernel, workgroups, flops, bytes },
       }));
       assertEquals(facts, described);
+      // A gather touches the rows of the batch, not the whole data set.
+      assertEquals(dispatches[0]!.bytes, 4 * 6 + 4 * (4 * 6));
       const sections = sumBy(dispatches, ({ section }) => section);
       assertEquals(sections.map(({ name }) => name), ["gather", "forward", "backward", "update"]);
       for (const { kernel, family } of dispatches) assert(kernel.startsWith(family));
