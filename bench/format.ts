@@ -9,6 +9,16 @@ export function digits(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
+/** A rate, in thousands of millions; empty for none. */
+export function giga(perSecond: number): string {
+  return perSecond === 0 ? "" : digits(perSecond / 1e9);
+}
+
+/** A share in percent, `53` or `4.2`. */
+export function percent(share: number): string {
+  return (100 * share).toFixed(share < 0.1 ? 1 : 0);
+}
+
 /** `12.3 MiB`; whole below 1000 bytes. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB"];

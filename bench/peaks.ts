@@ -75,6 +75,28 @@ export async function measurePeaks(
   return { flops: arithmetic.reduce(higher), bytes: traffic.reduce(higher) };
 }
 
+/** How near some work came to the peaks. */
+export interface PeakShare {
+  /** The least time that the peaks allow, divided by the time. */
+  readonly share: number;
+  /** The peak that sets the least time. */
+  readonly bound: "FLOP/s" | "B/s";
+}
+
+/** Judges a time by the peaks: the roofline of Williams, Waterman and Patterson (2009). */
+export function shareOfPeak(
+  { flops, bytes }: { readonly flops: number; readonly bytes: number },
+  seconds: number,
+  peaks: Peaks,
+): PeakShare {
+  const arithmetic = flops / peaks.flops.perSecond;
+  const traffic = bytes / peaks.bytes.perSecond;
+  return {
+    share: Math.max(arithmetic, traffic) / seconds,
+    bound: arithmetic > traffic ? "FLOP/s" : "B/s",
+  };
+}
+
 /** The higher of two measurements, which on a busy machine is the better one. */
 export function higherPeaks(first: Peaks, second: Peaks): Peaks {
   return { flops: higher(first.flops, second.flops), bytes: higher(first.bytes, second.bytes) };

@@ -7,7 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { formatTable } from "../src/text_table.ts";
-import { digits, formatBytes, formatError, showProgress } from "./format.ts";
+import { digits, formatBytes, formatError, giga, percent, showProgress } from "./format.ts";
 import {
   describeAdapter,
   FULL,
@@ -17,7 +17,7 @@ import {
   type SubmitTiming,
   type Timing,
 } from "./measure.ts";
-import { higherPeaks, measurePeaks, type Peaks } from "./peaks.ts";
+import { higherPeaks, measurePeaks, type Peaks, type PeakShare, shareOfPeak } from "./peaks.ts";
 import { isSelected, type Workload } from "./workload.ts";
 import { listWorkloads } from "./workloads.ts";
 
@@ -42,15 +42,11 @@ export interface ReportOptions {
 }
 
 /** A workload with its times, and what follows from them. */
-export interface ReportRow {
+export interface ReportRow extends PeakShare {
   readonly name: string;
   readonly timing: Timing;
   readonly flopsPerSecond: number;
   readonly bytesPerSecond: number;
-  /** The least time that the peaks allow, divided by the median. */
-  readonly share: number;
-  /** The peak that sets the least time. */
-  readonly bound: "FLOP/s" | "B/s";
   /** Bytes of intermediate results at once, if the workload can say. */
   readonly workspace?: number;
   /** Of the results, against float64, if it is looked at. */
@@ -98,15 +94,12 @@ export function makeRow(
   error?: number,
 ): ReportRow {
   const seconds = timing.median / 1000;
-  const arithmetic = flops / peaks.flops.perSecond;
-  const traffic = bytes / peaks.bytes.perSecond;
   return {
     name,
     timing,
     flopsPerSecond: flops / seconds,
     bytesPerSecond: bytes / seconds,
-    share: Math.max(arithmetic, traffic) / seconds,
-    bound: arithmetic > traffic ? "FLOP/s" : "B/s",
+    ...shareOfPeak({ flops, bytes }, seconds, peaks),
     ...(workspace === undefined ? {} : { workspace }),
     ...(error === undefined ? {} : { error }),
   };
@@ -130,7 +123,7 @@ const COLUMNS: readonly ReportColumn[] = [
   {
     heading: "% of peak",
     align: "right",
-    cell: ({ share }) => (100 * share).toFixed(share < 0.1 ? 1 : 0),
+    cell: ({ share }) => percent(share),
   },
   { heading: "peak", align: "left", cell: ({ bound }) => bound },
   {
@@ -162,11 +155,6 @@ export function formatReport({ peaks, rows, submits, ...head }: Report): string 
     lines.push(`encode µs per step: ${digits(median)}, least ${digits(minimum)} (${name})`);
   }
   return lines.join("\n");
-}
-
-/** A rate, in thousands of millions; empty for none. */
-function giga(perSecond: number): string {
-  return perSecond === 0 ? "" : digits(perSecond / 1e9);
 }
 
 function optional(value: number | undefined, format: (value: number) => string): string {

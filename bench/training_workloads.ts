@@ -12,6 +12,7 @@ import type { Layer } from "../src/layers/layer.ts";
 import { MaxPool2d } from "../src/layers/pooling.ts";
 import { alexnetLayers, alexnetSmallLayers } from "../src/models/alexnet.ts";
 import { lenet5Layers } from "../src/models/lenet.ts";
+import type { Optimizer } from "../src/optimizers/optimizer.ts";
 import { Sgd } from "../src/optimizers/sgd.ts";
 import { type Shape, sizeOf } from "../src/shape.ts";
 import { Feed } from "../src/training/feed.ts";
@@ -31,6 +32,8 @@ export interface NetworkSize {
   /** Of the data set that batches are taken from. Default: two batches. */
   readonly examples?: number;
   readonly metrics?: readonly MetricName[];
+  /** Default: plain gradient descent. */
+  readonly optimizer?: Optimizer;
   readonly askedBy?: string;
 }
 
@@ -82,11 +85,12 @@ export function denseNetwork(
 }
 
 /**
- * One step of plain SGD with softmax cross-entropy, the batch gathered from bytes. Its FLOPs are those of the products with
+ * One step with softmax cross-entropy, the batch gathered from bytes. Its FLOPs are those of the products with
  * weights; its bytes are the batch, and the parameters read and written.
  */
 export function trainingWorkload(gpu: Gpu, size: NetworkSize): Workload {
   const { name, layers, inputShape, metrics = [], askedBy } = size;
+  const { optimizer = new Sgd({ learningRate: 0.01 }) } = size;
   const batch = gpu.adapter.software ? size.batch : size.batchOnCard ?? size.batch;
   const { examples = 2 * batch } = size;
   return {
@@ -98,7 +102,6 @@ export function trainingWorkload(gpu: Gpu, size: NetworkSize): Workload {
     bytes: batch * (sizeOf(inputShape) + 4) + 8 * parameterCount(layers, inputShape),
     prepare: (gpu) => {
       const network = new Network(gpu, layers, inputShape, 1);
-      const optimizer = new Sgd({ learningRate: 0.01 });
       const trainer = new Trainer(network, { loss: "softmaxCrossEntropy", optimizer, metrics });
       const data: Batch = {
         x: imageBytes(examples * sizeOf(inputShape)),

@@ -62,8 +62,8 @@ export interface PreparedWorkload extends Disposable {
   wait(): Promise<void>;
   /** Every dispatch of one repetition. */
   describe(): DispatchDescription[];
-  /** The same with GPU times. @throws {GpuError} if the adapter has no timestamps. */
-  profile(repetitions?: number): Promise<DispatchProfile[]>;
+  /** The same with times, see {@linkcode Program.profile}. @throws {GpuError} if the adapter has no timestamps. */
+  profile(repetitions?: number, clock?: "gpu" | "wall"): Promise<DispatchProfile[]>;
   /** The error of the last result against float64, relative; undefined if that is not looked at. */
   error?(): Promise<number>;
   /** Frees everything. */
@@ -115,8 +115,8 @@ export class PreparedOperation implements PreparedWorkload {
     return this.#program.describe();
   }
 
-  async profile(repetitions?: number): Promise<DispatchProfile[]> {
-    return await this.#program.profile(repetitions);
+  async profile(repetitions?: number, clock?: "gpu" | "wall"): Promise<DispatchProfile[]> {
+    return await this.#program.profile(repetitions, clock);
   }
 
   dispose(): void {
@@ -177,8 +177,8 @@ export class PreparedTraining implements PreparedWorkload {
     return this.#program.describe();
   }
 
-  async profile(repetitions?: number): Promise<DispatchProfile[]> {
-    return await this.#program.profile(repetitions);
+  async profile(repetitions?: number, clock?: "gpu" | "wall"): Promise<DispatchProfile[]> {
+    return await this.#program.profile(repetitions, clock);
   }
 
   dispose(): void {

@@ -15,7 +15,13 @@ import {
 import { GpuError } from "../src/errors.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 import { type Lifetime, planLifetimes } from "../src/gpu/plan.ts";
-import { Program, type ProgramRecorder, ScratchPool } from "../src/gpu/program.ts";
+import {
+  type DispatchDescription,
+  type DispatchProfile,
+  Program,
+  type ProgramRecorder,
+  ScratchPool,
+} from "../src/gpu/program.ts";
 import { Scalar } from "../src/gpu/recorder.ts";
 import { Tensor } from "../src/gpu/tensor.ts";
 import { relu } from "../src/ops/activations.ts";
@@ -202,6 +208,17 @@ Deno.test("Program: numbers that change are looked up at every replay", async ()
   assertEquals((await p.read())[0], -1.25 + 2 * 0.25);
 });
 
+/** The rows as described, each with a time, one after the other. */
+function checkTimes(rows: DispatchDescription[], timed: DispatchProfile[]): void {
+  assertEquals(timed.map(({ milliseconds: _, begin: _b, end: _e, ...row }) => row), rows);
+  let at = 0;
+  for (const { milliseconds, begin, end } of timed) {
+    assert(milliseconds >= 0 && milliseconds < 1000);
+    assert(at <= begin && begin <= end && end < 10_000, `${at}, ${begin}, ${end}`);
+    at = end;
+  }
+}
+
 Deno.test("Program: describe lists dispatches, profile times them", async () => {
   const gpu = await openGpu();
   using x = gpu.tensor(new Float32Array(100));
@@ -219,13 +236,12 @@ Deno.test("Program: describe lists dispatches, profile times them", async () => 
   assertEquals(new Set(rows.slice(2).map(({ section }) => section)), new Set(["sum"]));
   if (gpu.adapter.timestamps) {
     const before = gpu.memory;
-    const timed = await program.profile(3);
-    assertEquals(timed.map(({ milliseconds: _, ...row }) => row), rows);
-    for (const { milliseconds } of timed) assert(milliseconds >= 0 && milliseconds < 1000);
+    checkTimes(rows, await program.profile(3));
     assertEquals([gpu.memory.buffers, gpu.memory.bytes], [before.buffers, before.bytes]);
   } else {
     await assertRejects(() => program.profile(), GpuError, "has no timestamp queries");
   }
+  checkTimes(rows, await program.profile(1, "wall"));
 });
 
 Deno.test("Program: reading what nothing wrote is refused, and nothing leaks", async () => {

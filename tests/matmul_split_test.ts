@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Gpu, matmul, OutOfMemoryError } from "../mod.ts";
 import type { ActivationName } from "../src/ops/activation_source.ts";
 import { Random } from "../src/random.ts";
@@ -62,6 +62,43 @@ for (
       assertEquals(gpu.memory.buffers, before);
     }));
 }
+
+Deno.test("matmul of matrices larger than a binding: slopes, and sums of rows beside", () =>
+  withSeed(async (seed) => {
+    await using gpu = await Gpu.open({ limits: { maxStorageBufferBindingSize: BLOCK_LIMIT } });
+    const random = new Random(seed);
+    for (const [m, n, k] of [[128, 50, 50], [64, 150, 70], [128, 133, 139]] as const) {
+      const drawn = (size: number) => Float32Array.from({ length: size }, () => random.normal());
+      const [aValues, bValues, ySaved] = [drawn(k * m), drawn(k * n), drawn(m * n).map(Math.tanh)];
+      using a = gpu.tensor(aValues, [k, m]);
+      using b = gpu.tensor(bValues, [k, n]);
+      using saved = gpu.tensor(ySaved, [m, n]);
+      using rowSums = gpu.zeros([m]);
+      const gradient = { activation: "tanh", saved } as const;
+      using c = matmul(gpu, a, b, { transposeA: true, gradient, rowSums });
+      const [got, sums] = [await c.read(), await rowSums.read()];
+      for (let i = 0; i < m; i++) {
+        let [sum, size] = [0, 0];
+        for (let step = 0; step < k; step++) {
+          sum += aValues[step * m + i]!;
+          size += Math.abs(aValues[step * m + i]!);
+        }
+        assert(Math.abs(sums[i]! - sum) <= k * 2 ** -24 * size);
+        for (let j = 0; j < n; j++) {
+          let [product, bound] = [0, 0];
+          for (let step = 0; step < k; step++) {
+            const term = aValues[step * m + i]! * bValues[step * n + j]!;
+            product += term;
+            bound += Math.abs(term);
+          }
+          const slope = 1 - ySaved[i * n + j]! ** 2;
+          // The slope has three roundings, one of them of y² relative to 1, and the product with it one more.
+          const error = (k + 16 + 4) * 2 ** -24 * bound * slope + 2 ** -24 * bound;
+          assert(Math.abs(got[i * n + j]! - slope * product) <= error, `${i}, ${j}`);
+        }
+      }
+    }
+  }));
 
 for (
   const [m, n, k] of [

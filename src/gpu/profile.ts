@@ -1,5 +1,5 @@
 /**
- * Times single dispatches on the GPU with timestamp queries.
+ * Times single dispatches: on the GPU with timestamp queries or, where there are none, by the wall clock.
  *
  * @module
  */
@@ -14,17 +14,26 @@ export interface Launch {
   readonly grid: readonly [number, number];
 }
 
+/** When a launch ran, in milliseconds. */
+export interface LaunchTime {
+  /** What it took, the median over the repetitions. */
+  readonly milliseconds: number;
+  /** In one repetition, that of median length: from the beginning of its first launch to that of this one, … */
+  readonly begin: number;
+  /** … and to its end. */
+  readonly end: number;
+}
+
 /**
  * Runs the launches in order, each in a pass of its own between two timestamps.
  *
- * @returns Milliseconds of each, the median over the repetitions.
  * @throws {GpuError} if the adapter has no timestamps.
  */
 export async function profileDispatches(
   device: Device,
   launches: readonly Launch[],
   repetitions: number,
-): Promise<number[]> {
+): Promise<LaunchTime[]> {
   device.check();
   if (!device.adapter.timestamps) {
     throw new GpuError(`Cannot profile: ${device.adapter.name} has no timestamp queries`);
@@ -37,11 +46,11 @@ export async function profileDispatches(
     GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
     "timestamps",
   );
-  const samples: number[][] = launches.map(() => []);
+  const replays: number[][] = [];
   try {
     for (let repetition = 0; repetition < repetitions; repetition++) {
       const encoder = device.raw.createCommandEncoder();
-      launches.forEach(({ pipeline, bindGroup, grid }, i) => {
+      launches.forEach((launch, i) => {
         const pass = encoder.beginComputePass({
           timestampWrites: {
             querySet: queries,
@@ -49,19 +58,81 @@ export async function profileDispatches(
             endOfPassWriteIndex: 2 * i + 1,
           },
         });
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
-        pass.dispatchWorkgroups(...grid);
+        encode(pass, launch);
         pass.end();
       });
       encoder.resolveQuerySet(queries, 0, count, resolved, 0);
       device.raw.queue.submit([encoder.finish()]);
       const times = new BigUint64Array(await device.read(resolved, 0, 8 * count));
-      samples.forEach((list, i) => list.push(Number(times[2 * i + 1]! - times[2 * i]!) / 1e6));
+      replays.push(Array.from(times, (time) => Number(time - times[0]!) / 1e6));
     }
   } finally {
     queries.destroy();
     device.memory.free(resolved);
   }
-  return samples.map((list) => list.sort((a, b) => a - b)[list.length >> 1]!);
+  const typical = middle(replays, (times) => times.at(-1)!);
+  return launches.map((_, i) => ({
+    milliseconds: middle(replays.map((times) => times[2 * i + 1]! - times[2 * i]!), Number),
+    begin: typical[2 * i]!,
+    end: typical[2 * i + 1]!,
+  }));
+}
+
+/** A batch of one launch is at least as long, in milliseconds: four times a wait, whose length varies by less than 1. */
+const BATCH_MILLISECONDS = 45;
+
+/**
+ * Times launches by the wall clock, each repeated in a pass of its own until that buries the wait. What they write is
+ * meaningless afterwards: an update in place was made many times.
+ *
+ * The times contain the launch itself, and data may lie in caches that the launch before would have filled otherwise.
+ */
+export async function profileByWallClock(
+  device: Device,
+  launches: readonly Launch[],
+  repetitions: number,
+): Promise<LaunchTime[]> {
+  device.check();
+  const batch = async (launch: Launch | undefined, count: number) => {
+    const start = performance.now();
+    const encoder = device.raw.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (let i = 0; launch !== undefined && i < count; i++) encode(pass, launch);
+    pass.end();
+    device.raw.queue.submit([encoder.finish()]);
+    await device.synchronize();
+    return performance.now() - start;
+  };
+  const waits: number[] = [];
+  for (let i = 0; i < 5; i++) waits.push(await batch(undefined, 0));
+  const wait = middle(waits, Number);
+  const times: LaunchTime[] = [];
+  let begin = 0;
+  for (const launch of launches) {
+    let count = 1;
+    for (let spent = 0; (spent = await batch(launch, count)) < BATCH_MILLISECONDS;) {
+      // Too short to estimate from, or as many as it takes.
+      const enough = Math.ceil(1.1 * count * BATCH_MILLISECONDS / (spent - wait));
+      count = spent < wait + 2 ? 16 * count : Math.max(count + 1, enough);
+    }
+    const samples: number[] = [];
+    for (let i = 0; i < repetitions; i++) {
+      samples.push(Math.max(0, await batch(launch, count) - wait) / count);
+    }
+    const milliseconds = middle(samples, Number);
+    times.push({ milliseconds, begin, end: begin + milliseconds });
+    begin += milliseconds;
+  }
+  return times;
+}
+
+function encode(pass: GPUComputePassEncoder, { pipeline, bindGroup, grid }: Launch): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindGroup);
+  pass.dispatchWorkgroups(...grid);
+}
+
+/** The one in the middle of the order by a key. */
+function middle<T>(values: readonly T[], key: (value: T) => number): T {
+  return values.toSorted((a, b) => key(a) - key(b))[values.length >> 1]!;
 }

@@ -10,7 +10,7 @@ import type { Device } from "./device.ts";
 import { TENSOR_USAGE } from "./gpu.ts";
 import { paddedBytes, Storage } from "./memory.ts";
 import { type Lifetime, planLifetimes } from "./plan.ts";
-import { profileDispatches } from "./profile.ts";
+import { profileByWallClock, profileDispatches } from "./profile.ts";
 import {
   bind,
   type BoundDispatch,
@@ -76,14 +76,18 @@ export interface DispatchDescription {
   readonly workgroups: number;
   /** Arithmetic operations, a multiply-add counted as two. */
   readonly flops: number;
-  /** Bytes of the bound tensors, each counted once. */
+  /** Bytes of the bound tensors, each counted once, or as many of them as it touches. */
   readonly bytes: number;
 }
 
 /** A dispatch with the time it took. */
 export interface DispatchProfile extends DispatchDescription {
-  /** GPU time in milliseconds, the median of the repetitions. */
+  /** Milliseconds that it took, the median of the repetitions. */
   readonly milliseconds: number;
+  /** In one replay, that of median length: milliseconds from the beginning of the program to its own, … */
+  readonly begin: number;
+  /** … and to its end. */
+  readonly end: number;
 }
 
 interface Section {
@@ -229,17 +233,19 @@ export class Program {
       kernel: dispatch.kernel.name,
       workgroups: dispatch.workgroups,
       flops: dispatch.flops ?? 0,
-      bytes: tensors.reduce((sum, tensor) => sum + tensor.bytes, 0),
+      bytes: dispatch.bytes ?? tensors.reduce((sum, tensor) => sum + tensor.bytes, 0),
     }));
   }
 
   /**
-   * Replays the program with every dispatch timed on the GPU.
+   * Replays the program with every dispatch timed.
    *
    * @param repetitions Replays to take the median of. Default 5.
+   * @param clock `gpu`: timestamps on the GPU, the default. `wall`: for adapters without; every dispatch is repeated by itself
+   * until that can be timed, so that what the program wrote is meaningless afterwards.
    * @throws {GpuError} if the adapter has no timestamps, or the program was disposed.
    */
-  async profile(repetitions = 5): Promise<DispatchProfile[]> {
+  async profile(repetitions = 5, clock: "gpu" | "wall" = "gpu"): Promise<DispatchProfile[]> {
     if (this.#disposed) throw new GpuError(`Cannot profile program ${this.name}: it was disposed`);
     this.#uniforms.upload();
     const launches = this.#dispatches.map(({ grid }, i) => ({
@@ -247,8 +253,9 @@ export class Program {
       bindGroup: this.#bindGroups[i]!,
       grid,
     }));
-    const times = await profileDispatches(this.#device, launches, repetitions);
-    return this.describe().map((row, i) => ({ ...row, milliseconds: times[i]! }));
+    const time = clock === "gpu" ? profileDispatches : profileByWallClock;
+    const times = await time(this.#device, launches, repetitions);
+    return this.describe().map((row, i) => ({ ...row, ...times[i]! }));
   }
 
   /** Frees what the program owns; doing it twice is harmless. */

@@ -37,6 +37,8 @@ export interface Dispatch {
   readonly workgroups: number;
   /** Arithmetic operations, a multiply-add counted as two. Default 0. */
   readonly flops?: number;
+  /** Bytes that it reads and writes. Default: those of the tensors, which is too much where it touches a part of one. */
+  readonly bytes?: number;
 }
 
 /** Where operations send their work. */

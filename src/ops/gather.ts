@@ -8,7 +8,7 @@ import text from "../../kernels/gather.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
-import type { DataType, Tensor } from "../gpu/tensor.ts";
+import { bytesPerElement, type DataType, type Tensor } from "../gpu/tensor.ts";
 import { permutationHalfBits } from "../random.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { fitBindings, inParts } from "./binding_parts.ts";
@@ -151,6 +151,7 @@ function launch(
         ...(besides === undefined ? {} : { target_width: besides.width }),
       },
       workgroups: workgroupsFor(y.shape[0]! * lanes),
+      bytes: y.shape[0]! * elements * bytesPerElement(examples.type) + y.bytes,
     });
   const inOrder = start === 0 && shuffleKey === undefined && rows === length;
   if (targets !== undefined) record(examples, y, 0, targets);

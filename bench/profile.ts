@@ -1,0 +1,190 @@
+/**
+ * `deno task profile`: each dispatch of a training step, beside what the adapter can do at most.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { OptionError, StrataError } from "../src/errors.ts";
+import { Gpu } from "../src/gpu/gpu.ts";
+import { checkNumber, checkOneOf } from "../src/options.ts";
+import { sizeOf } from "../src/shape.ts";
+import { OPTIMIZERS } from "../tools/train_optimizers.ts";
+import { showProgress } from "./format.ts";
+import { checkWritable, writeJson } from "./json_file.ts";
+import { FULL, QUICK } from "./measure.ts";
+import { findProfileModel, PROFILE_MODELS } from "./profile_models.ts";
+import { formatProfile } from "./profile_text.ts";
+import { traceOf } from "./profile_trace.ts";
+import { type Efforts, profileStep } from "./step_profile.ts";
+import type { NetworkSize } from "./training_workloads.ts";
+
+const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as (keyof typeof OPTIMIZERS)[];
+
+const HELP = `Usage: deno task profile [options]
+
+Records a training step as fit does, on random bytes, and prints what each dispatch of it takes beside
+the adapter's measured peaks, sums of sections and kernels, and the time of the CPU.
+
+  --model NAME       a network, or the units of dense layers such as 784-800-800-10 (mlp)
+  --batch-size N     examples of a step (the network's own)
+  --optimizer NAME   ${OPTIMIZER_NAMES.join(", ")} (sgd)
+  --repetitions N    of each dispatch, of which the median counts (5)
+  --quick            shorter batches: noisier
+  --wall-clock       times each dispatch by repeating it, as is done where there are no timestamps
+  --trace FILE       also writes a Chrome trace for Perfetto or chrome://tracing, below this folder
+  --json FILE        also writes all figures into FILE, below this folder
+  --help             prints this
+
+Networks: ${PROFILE_MODELS.map(({ name }) => name).join(", ")}.`;
+
+/** Exit codes: of a failure, and of a wrong command line. */
+const FAILED = 1;
+const WRONG_USE = 2;
+/** Columns of the text, if it does not go to a terminal, and the most of one that are used. */
+const WIDTH = { pipe: 120, most: 140 };
+
+const FULL_EFFORTS: Efforts = { step: FULL, peaks: QUICK, peaksTwice: true };
+const QUICK_EFFORTS: Efforts = {
+  step: QUICK,
+  peaks: { milliseconds: 50, batches: 2 },
+  peaksTwice: false,
+};
+
+/** What the command line asks for. */
+export interface ProfileOptions {
+  readonly size: NetworkSize;
+  readonly batchSize: number | undefined;
+  readonly optimizer: keyof typeof OPTIMIZERS;
+  readonly repetitions: number;
+  readonly quick: boolean;
+  readonly wallClock: boolean;
+  readonly trace: string | undefined;
+  readonly json: string | undefined;
+  readonly help: boolean;
+}
+
+/**
+ * Reads the command line.
+ *
+ * @throws {OptionError} naming the option that is unknown or has a wrong value.
+ */
+export function parseProfileOptions(args: readonly string[]): ProfileOptions {
+  const unknown: string[] = [];
+  const parsed = parseArgs([...args], {
+    boolean: ["quick", "wall-clock", "help"],
+    string: ["model", "batch-size", "optimizer", "repetitions", "trace", "json"],
+    default: { model: "mlp", optimizer: "sgd", repetitions: "5" },
+    alias: { help: "h" },
+    unknown: (arg: string) => {
+      unknown.push(arg);
+      return false;
+    },
+  });
+  if (unknown.length > 0) throw new OptionError(`Unknown: ${unknown.join(" ")}`);
+  const { optimizer, trace, json } = parsed;
+  checkOneOf(optimizer, "--optimizer", OPTIMIZER_NAMES);
+  for (const [name, file] of Object.entries({ trace, json })) {
+    if (file === "") throw new OptionError(`--${name}: expected the name of a file, got none`);
+  }
+  const batchSize = parsed["batch-size"];
+  return {
+    size: findProfileModel(parsed.model),
+    batchSize: batchSize === undefined ? undefined : count(batchSize, "--batch-size"),
+    optimizer,
+    repetitions: count(parsed.repetitions, "--repetitions"),
+    quick: parsed.quick,
+    wallClock: parsed["wall-clock"],
+    trace,
+    json,
+    help: parsed.help,
+  };
+}
+
+function count(text: string, option: string): number {
+  const value = text.trim() === "" ? NaN : Number(text);
+  checkNumber(Number.isNaN(value) ? text : value, option, { min: 1, integer: true });
+  return value;
+}
+
+async function profile(options: ProfileOptions): Promise<void> {
+  const { size, repetitions, trace, json } = options;
+  await using gpu = await Gpu.open();
+  const { software, timestamps, name } = gpu.adapter;
+  if (!timestamps && !options.wallClock) {
+    console.error(
+      `${name} has no timestamps: dispatches are repeated and timed by the wall clock.`,
+    );
+  }
+  const batch = options.batchSize ?? (software ? size.batch : size.batchOnCard ?? size.batch);
+  const examples = Math.max(2 * batch, size.examples ?? 0);
+  checkExamples(gpu, options, examples);
+  const { momentum, weightDecay, create } = OPTIMIZERS[options.optimizer];
+  // Labels are random: a small rate keeps the losses finite for as many steps as it takes.
+  const optimizer = create({ learningRate: 1e-4, momentum, weightDecay, nesterov: false });
+  const { batchOnCard: _, ...sizes } = size;
+  const measured = await profileStep(gpu, {
+    size: {
+      ...sizes,
+      batch,
+      examples,
+      metrics: ["accuracy"],
+      optimizer,
+    },
+    optimizer: options.optimizer,
+    clock: timestamps && !options.wallClock ? "gpu" : "wall",
+    repetitions,
+    efforts: options.quick ? QUICK_EFFORTS : FULL_EFFORTS,
+    onProgress: showProgress,
+  });
+  console.log(formatProfile(measured, terminalWidth()));
+  if (json !== undefined) await writeJson(json, measured);
+  if (trace !== undefined) await writeJson(trace, traceOf(measured));
+}
+
+/** Two batches have to lie on the GPU, as bytes. */
+function checkExamples(gpu: Gpu, { size }: ProfileOptions, examples: number): void {
+  const limit = gpu.device.raw.limits.maxStorageBufferBindingSize;
+  const most = Math.floor(limit / sizeOf(size.inputShape) / 2);
+  if (examples > 2 * most) {
+    throw new OptionError(
+      `--batch-size: expected at most ${most} with --model ${size.name} on this adapter, got ${
+        examples / 2
+      }`,
+    );
+  }
+}
+
+function terminalWidth(): number {
+  return Deno.stdout.isTerminal() ? Math.min(Deno.consoleSize().columns, WIDTH.most) : WIDTH.pipe;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = parseProfileOptions(args);
+    if (options.help) {
+      console.log(HELP);
+      return 0;
+    }
+    for (const file of [options.trace, options.json]) {
+      if (file !== undefined) await checkWritable(file);
+    }
+    await profile(options);
+    return 0;
+  } catch (error) {
+    showProgress("");
+    if (!isExpected(error)) throw error; // a bug: its stack is wanted
+    console.error(error.message);
+    if (!(error instanceof OptionError)) return FAILED;
+    console.error("deno task profile --help lists the options.");
+    return WRONG_USE;
+  }
+}
+
+/** Whether an error is explained by its message: what the module or the system refuses. */
+function isExpected(error: unknown): error is Error {
+  return error instanceof StrataError ||
+    Object.values(Deno.errors).some((type) => error instanceof type);
+}
+
+if (import.meta.main) Deno.exitCode = await main(Deno.args);
