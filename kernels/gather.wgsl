@@ -96,7 +96,8 @@ fn main(
 //# if TYPE == u8
 //# if VECTOR
     let word = x[at];
-    y[to_row + j] = u.scale * vec4f(f32(word & 255u), f32((word >> 8u) & 255u), f32((word >> 16u) & 255u), f32(word >> 24u));
+    // Signed: the conversion of unsigned words is dear on a software adapter.
+    y[to_row + j] = u.scale * vec4f(vec4i(vec4u(word, word >> 8u, word >> 16u, word >> 24u) & vec4u(255u)));
 //# else
     y[to_row + j] = u.scale * f32((x[at / 4u] >> (8u * (at % 4u))) & 255u);
 //# end

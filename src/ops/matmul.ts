@@ -309,7 +309,7 @@ function launch(
   const vectorA = (transposeA ? m : k) % 4 === 0;
   const sums = ROW_SUMS ? (vectorA && plan.family !== "plain" ? m / 4 : m) : 0;
   const tensors = { a, b, c, ...ends, ...(ROW_SUMS ? { row_sums: rowSums } : {}) };
-  const common = { label, tensors, flops: 2 * batches * m * n * k + (ROW_SUMS ? m * k : 0) };
+  const common = { label, tensors, flops: 2 * batches * m * n * k };
   if (plan.family === "plain") {
     recorder.dispatch({
       ...common,
