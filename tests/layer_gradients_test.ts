@@ -116,6 +116,7 @@ async function runOnGpu(
     parameters: values,
     gradients,
     buffers: {},
+    activationType: "f32",
     afterForward: () => {},
     training: true,
     inputGradient,

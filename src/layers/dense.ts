@@ -8,6 +8,7 @@ import { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber, checkOneOf } from "../options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "../ops/activation_source.ts";
 import { concatenate, split } from "../ops/concatenate.ts";
+import { cast } from "../ops/cast.ts";
 import { add } from "../ops/elementwise.ts";
 import { matmul } from "../ops/matmul.ts";
 import { sum } from "../ops/reductions.ts";
@@ -124,15 +125,16 @@ export class Dense implements Layer {
 
   /** Records one matmul with fused bias and activation; several for weights that are larger than a binding. */
   forward(x: Tensor, context: LayerContext): LayerOutput {
-    const { recorder, parameters, gradients } = context;
+    const { recorder, parameters, gradients, activationType } = context;
     const weight = parameters["weight"]!;
-    const input = x.reshape([x.shape[0]!, weight.shape[1]!]);
+    const input = cast(recorder, x.reshape([x.shape[0]!, weight.shape[1]!]), activationType);
     const parts = partsOf(weight);
+    const weights = parts.map((part) => cast(recorder, rowsOf(weight, part), activationType));
     const { y, backward: backwardToSum } = activatedSum(context, this.activation, (fused) => {
-      const sums = parts.map((part) => {
+      const sums = parts.map((part, i) => {
         const bias = this.useBias ? { bias: rowsOf(parameters["bias"]!, part) } : {};
         const options = { transposeB: true, ...bias, activation: fused };
-        return matmul(recorder, input, rowsOf(weight, part), options);
+        return matmul(recorder, input, weights[i]!, options);
       });
       return sums.length === 1 ? sums[0]! : concatenate(recorder, sums);
     });
@@ -145,7 +147,7 @@ export class Dense implements Layer {
       });
       if (this.useBias) sum(recorder, dz, { axis: 0, out: gradients["bias"]! });
       if (!context.inputGradient) return undefined;
-      const dx = parts.map((part, i) => matmul(recorder, pieces[i]!, rowsOf(weight, part)));
+      const dx = weights.map((each, i) => matmul(recorder, pieces[i]!, each));
       return dx.reduce((total, each) => add(recorder, total, each)).reshape(x.shape);
     };
     return { y, backward };

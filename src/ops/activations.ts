@@ -38,7 +38,7 @@ const FAMILY = new KernelFamily("activate", [
 export function activation(recorder: Recorder, name: ActivationName, x: Tensor): Tensor {
   checkOneOf(name, "activation", ACTIVATION_NAMES);
   const { vector, length } = vectorLength(x.size);
-  const y = recorder.empty(x.shape);
+  const y = recorder.empty(x.shape, x.type);
   recorder.dispatch({
     label: `${name} ${formatShape(x.shape)}`,
     kernel: FAMILY.variant({ ACTIVATION: name, VECTOR: vector, GRADIENT: false }),
@@ -65,7 +65,7 @@ export function activationGradient(
   checkOneOf(name, "activationGradient", ACTIVATION_NAMES);
   expectShape(dy, saved.shape, `activationGradient (${name}): dy`);
   const { vector, length } = vectorLength(dy.size);
-  const dx = recorder.empty(dy.shape);
+  const dx = recorder.empty(dy.shape, dy.type);
   recorder.dispatch({
     label: `${name} gradient ${formatShape(dy.shape)}`,
     kernel: FAMILY.variant({ ACTIVATION: name, VECTOR: vector, GRADIENT: true }),

@@ -55,7 +55,8 @@ export function concatenate(
     );
   });
   const lengths = tensors.map(({ shape }) => shape[axis]!);
-  const y = recorder.empty(first.with(axis, lengths.reduce((sum, length) => sum + length, 0)));
+  const shape = first.with(axis, lengths.reduce((sum, length) => sum + length, 0));
+  const y = recorder.empty(shape, tensors[0]!.type);
   const { rows, stride, pieces } = cut(y.shape, axis, lengths);
   pieces.forEach(({ start, width }, i) => {
     copy(recorder, what, rows, width, [tensors[i]!, width, 0], [y, stride, start]);
@@ -89,7 +90,7 @@ export function split(
   }
   const { rows, stride, pieces } = cut(x.shape, axis, lengths);
   return pieces.map(({ start, width }, i) => {
-    const y = recorder.empty(x.shape.with(axis, lengths[i]!));
+    const y = recorder.empty(x.shape.with(axis, lengths[i]!), x.type);
     copy(recorder, what, rows, width, [x, stride, start], [y, width, 0]);
     return y;
   });

@@ -276,7 +276,7 @@ export function convolve(
     options,
     what,
   );
-  const y = recorder.empty([x.shape[0]!, geometry.filters, ...geometry.output]);
+  const y = recorder.empty([x.shape[0]!, geometry.filters, ...geometry.output], x.type);
   method.forward(recorder, task, x, weight, { bias, activation }, y, methodOptions);
   return y;
 }
@@ -302,7 +302,7 @@ export function convolveInputGradient(
     options,
     what,
   );
-  const dx = recorder.empty(inputShape);
+  const dx = recorder.empty(inputShape, dy.type);
   method.inputGradient(recorder, task, dy, weight, dx, methodOptions);
   return dx;
 }

@@ -43,15 +43,20 @@ export function subtract(recorder: Recorder, a: Tensor, b: Tensor): Tensor {
  *
  * @throws {ShapeError} if b's shape is neither.
  */
-export function multiply(recorder: Recorder, a: Tensor, b: Tensor): Tensor {
-  return binary(recorder, "multiply", a, b);
+export function multiply(
+  recorder: Recorder,
+  a: Tensor,
+  b: Tensor,
+  options: { /** Where to write y. Default: a new tensor. */ out?: Tensor } = {},
+): Tensor {
+  return binary(recorder, "multiply", a, b, options.out);
 }
 
 /** y = factor · x. Shape: any → same. */
 export function scale(recorder: Recorder, x: Tensor, factor: number): Tensor {
   checkNumber(factor, "scale: factor");
   const { vector, length } = vectorLength(x.size);
-  const y = recorder.empty(x.shape);
+  const y = recorder.empty(x.shape, x.type);
   recorder.dispatch({
     label: `scale ${formatShape(x.shape)}`,
     kernel: FAMILY.variant({ OPERATION: "scale", VECTOR: vector, BROADCAST: false }),
@@ -79,7 +84,7 @@ function binary(
   }
   if (out !== undefined) expectShape(out, a.shape, `${operation}: out`);
   const { vector, length } = same ? vectorLength(a.size) : { vector: false, length: a.size };
-  const y = out ?? recorder.empty(a.shape);
+  const y = out ?? recorder.empty(a.shape, a.type);
   recorder.dispatch({
     label: `${operation} ${formatShape(a.shape)}`,
     kernel: FAMILY.variant({ OPERATION: operation, VECTOR: vector, BROADCAST: !same }),

@@ -8,7 +8,7 @@ import text from "../../kernels/gather.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
-import type { DataType, Tensor } from "../gpu/tensor.ts";
+import type { DataType, Float, Tensor } from "../gpu/tensor.ts";
 import { permutationHalfBits } from "../random.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { walkLanes, workgroupsFor } from "./launch.ts";
@@ -38,7 +38,7 @@ export function gatherRows<T extends DataType>(
   recorder: Recorder,
   examples: Tensor<T>,
   options: GatherOptions,
-): Tensor<T extends "u32" ? "u32" : "f32"> {
+): Tensor<T extends "u32" ? "u32" : Float> {
   const { rows, start = 0, shuffleKey } = options;
   const [length, ...rest] = examples.shape;
   const first = typeof start === "number" ? start : 0;
@@ -56,7 +56,7 @@ export function gatherRows<T extends DataType>(
   recorder.dispatch({
     label: `gather ${formatShape(y.shape)}`,
     kernel: FAMILY.variant({
-      TYPE: examples.type,
+      TYPE: examples.type === "f16" ? "f32" : examples.type,
       OUTPUT: output,
       VECTOR: vector,
       LANES: lanes,
@@ -74,5 +74,5 @@ export function gatherRows<T extends DataType>(
     },
     workgroups: workgroupsFor(rows * lanes),
   });
-  return y as Tensor<T extends "u32" ? "u32" : "f32">;
+  return y as Tensor<T extends "u32" ? "u32" : Float>;
 }

@@ -11,6 +11,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
 import { formatShape } from "../shape.ts";
+import { cast } from "./cast.ts";
 import { channelsOf } from "./channels.ts";
 import { expectShape, vectorLength, workgroupsFor } from "./launch.ts";
 
@@ -64,7 +65,7 @@ export function localResponseNorm(
   options: LocalResponseNormOptions = {},
 ): Tensor {
   const geometry = geometryOf("localResponseNorm", x, options);
-  const y = recorder.empty(x.shape);
+  const y = recorder.empty(x.shape, x.type);
   launch(recorder, "forward", geometry, { x, y });
   return y;
 }
@@ -90,12 +91,14 @@ export function localResponseNormGradient(
   const what = "localResponseNormGradient";
   const geometry = geometryOf(what, x, options);
   expectShape(dy, x.shape, `${what}: dy`);
-  const dx = recorder.empty(x.shape);
+  const dx = recorder.empty(x.shape); // written twice, so not in 16 bits yet
   const t = recorder.empty(x.shape);
   launch(recorder, "terms", geometry, { x, dy, y: dx, t });
   launch(recorder, "collect", geometry, { x, y: dx, t });
   recorder.release(t);
-  return dx;
+  const result = cast(recorder, dx, dy.type);
+  if (result !== dx) recorder.release(dx);
+  return result;
 }
 
 /** What the kernels need to know. */

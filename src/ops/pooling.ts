@@ -66,7 +66,7 @@ const LARGEST_WINDOW = 60_000;
  */
 export function maxPool(recorder: Recorder, x: Tensor, options: PoolOptions): MaxPoolResult {
   const geometry = geometryOf("maxPool", x.shape, options, OPTION_NAMES);
-  const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output]);
+  const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output], x.type);
   const winners = recorder.empty(y.shape, "u32");
   recorder.dispatch({
     label: `max pool ${formatShape(x.shape)}`,
@@ -97,7 +97,7 @@ export function maxPoolGradient(
   const geometry = geometryOf(what, inputShape, options, [...OPTION_NAMES, "inputShape"]);
   expectShape(dy, [...inputShape.slice(0, 2), ...geometry.output], `${what}: dy`);
   expectShape(winners, dy.shape, `${what}: winners`);
-  const dx = recorder.empty(inputShape);
+  const dx = recorder.empty(inputShape, dy.type);
   recorder.dispatch({
     label: `max pool gradient ${formatShape(inputShape)}`,
     ...gradientLaunch(MAX_GRADIENT, { MODE: "max" }, geometry, inputShape),
@@ -117,7 +117,7 @@ export function maxPoolGradient(
 export function averagePool(recorder: Recorder, x: Tensor, options: AveragePoolOptions): Tensor {
   const names = [...OPTION_NAMES, "countPadding"];
   const geometry = geometryOf("averagePool", x.shape, options, names);
-  const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output]);
+  const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output], x.type);
   recorder.dispatch({
     label: `average pool ${formatShape(x.shape)}`,
     kernel: AVERAGE_POOL.variant({
@@ -147,7 +147,7 @@ export function averagePoolGradient(
   const names = [...OPTION_NAMES, "countPadding", "inputShape"];
   const geometry = geometryOf(what, inputShape, options, names);
   expectShape(dy, [...inputShape.slice(0, 2), ...geometry.output], `${what}: dy`);
-  const dx = recorder.empty(inputShape);
+  const dx = recorder.empty(inputShape, dy.type);
   recorder.dispatch({
     label: `average pool gradient ${formatShape(inputShape)}`,
     ...gradientLaunch(

@@ -44,7 +44,7 @@ function launch(recorder: Recorder, name: string, log: boolean, x: Tensor, dy?: 
   const size = asRows(x, name);
   if (dy !== undefined) expectShape(dy, x.shape, `${name}: dy`);
   const lanes = rowLanes(recorder.device, size, name);
-  const y = recorder.empty(x.shape);
+  const y = recorder.empty(x.shape, x.type);
   recorder.dispatch({
     label: `${name} ${formatShape(x.shape)}`,
     kernel: FAMILY.variant({ LANES: lanes, LOG: log, GRADIENT: dy !== undefined }),
