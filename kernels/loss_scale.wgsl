@@ -28,13 +28,13 @@ fn main() {
     let grows = good >= u.interval;
     clip[0] = select(u.limit / norm, 1.0, norm <= u.limit) / scale;
     clip[1] = norm;
-    state[0] = select(scale, min(2.0 * scale, 0x1p24), grows);
+    state[0] = select(scale, select(2.0 * scale, 0x1p24, scale > 0x1p23), grows);
     state[1] = select(good, 0.0, grows);
     return;
   }
   let nan = bitcast<f32>(bitcast<u32>(squares) | 0x7fc00000u);
   clip[0] = select(nan, -1.0, scale > 1.0);
   clip[1] = nan;
-  state[0] = max(0.5 * scale, 1.0);
+  state[0] = select(0.5 * scale, 1.0, scale < 2.0);
   state[1] = 0.0;
 }

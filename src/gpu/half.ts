@@ -84,7 +84,7 @@ function convert(text: string, buffers: Buffers, what: string): string {
     }
     const begin = at + next[0].length;
     const end = endOf(text, begin, ";");
-    const value = convert(text.slice(begin, end), buffers, what);
+    const value = convert(text.slice(begin, end), buffers, what).replace(/^ +/, "");
     const sum = next[2] === "" ? value : `${wide}(${place}) ${next[2]} (${value})`;
     result += `${place} = ${ELEMENTS[wide]}(${sum})`;
     at = end;
