@@ -60,11 +60,12 @@ export {
   ScratchPool,
 } from "./src/gpu/program.ts";
 export { type Dispatch, type Recorder, Scalar } from "./src/gpu/recorder.ts";
-export { type ArrayOf, type DataType, Tensor } from "./src/gpu/tensor.ts";
+export { type ArrayOf, type DataType, type Float, Tensor } from "./src/gpu/tensor.ts";
 
 export { ACTIVATION_NAMES, type ActivationName } from "./src/ops/activation_source.ts";
 export * from "./src/ops/activations.ts";
 export * from "./src/ops/batch_norm.ts";
+export { cast } from "./src/ops/cast.ts";
 export {
   type ChannelStatistics,
   channelStatistics,
@@ -258,9 +259,10 @@ export type {
   LearningRatePoint,
   LearningRateSearchOptions,
 } from "./src/training/learning_rate_search.ts";
+export type { LossScalingOptions } from "./src/training/loss_scale.ts";
 export type { LayerBuffer, Parameter } from "./src/training/parameters.ts";
 export type { Inputs, InputSource, PredictOptions } from "./src/training/predict.ts";
-export type { CompileOptions, MetricName } from "./src/training/trainer.ts";
+export type { CompileOptions, MetricName, Precision } from "./src/training/trainer.ts";
 
 export {
   type Batch,

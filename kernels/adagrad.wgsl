@@ -33,6 +33,11 @@ fn main(
   if (i >= u.length) {
     return;
   }
+//# if CLIP
+  if (clip[0] < 0.0) { // a step to be skipped
+    return;
+  }
+//# end
   let old = p[i];
   var g = dp[i];
 //# if CLIP

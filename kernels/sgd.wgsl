@@ -32,6 +32,11 @@ fn main(
   if (i >= u.length) {
     return;
   }
+//# if CLIP
+  if (clip[0] < 0.0) { // a step to be skipped
+    return;
+  }
+//# end
   let old = p[i];
 //# if CLIP
   var g = clip[0] * dp[i] + u.decay * old;

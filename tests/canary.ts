@@ -9,8 +9,8 @@ import type { Device } from "../src/gpu/device.ts";
 import { type Gpu, TENSOR_USAGE } from "../src/gpu/gpu.ts";
 import type { Kernel } from "../src/gpu/kernel.ts";
 import { paddedBytes, Storage } from "../src/gpu/memory.ts";
-import type { Dispatch, Recorder } from "../src/gpu/recorder.ts";
-import { bytesPerElement, type DataType, Tensor } from "../src/gpu/tensor.ts";
+import { type Dispatch, kernelFor, type Recorder } from "../src/gpu/recorder.ts";
+import { bytesPerElement, type DataType, type Float, Tensor } from "../src/gpu/tensor.ts";
 import { checkShape, type Shape, sizeOf } from "../src/shape.ts";
 import type { Input, Values } from "./case.ts";
 
@@ -33,8 +33,6 @@ interface Guarded {
   readonly input: Values | undefined;
   readonly buffer: GPUBuffer;
 }
-
-const ARRAYS = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array } as const;
 
 /** Runs dispatches at once, like the `Gpu` behind it, on tensors between canaries. */
 export class CanaryRecorder implements Recorder {
@@ -68,7 +66,7 @@ export class CanaryRecorder implements Recorder {
     return this.#make(shape, type, values);
   }
 
-  empty<T extends DataType = "f32">(shape: Shape, type: T = "f32" as T): Tensor<T> {
+  empty<T extends DataType = Float>(shape: Shape, type: T = "f32" as T): Tensor<T> {
     return this.#make(shape, type, undefined);
   }
 
@@ -76,8 +74,9 @@ export class CanaryRecorder implements Recorder {
     for (const [name, { storage }] of Object.entries(dispatch.tensors)) {
       if (this.#released.has(storage)) throw new Error(`"${name}" is used after its release`);
     }
-    const kernel = this.#substitute(dispatch.kernel);
-    if (kernel !== dispatch.kernel) this.substitutions++;
+    const original = kernelFor(dispatch);
+    const kernel = this.#substitute(original);
+    if (kernel !== original) this.substitutions++;
     for (const { name, access } of kernel.bindings) {
       if (access === "read_write") this.#written.add(dispatch.tensors[name]!.storage);
     }
@@ -110,7 +109,7 @@ export class CanaryRecorder implements Recorder {
     at = 0;
     for (const guarded of this.#guarded) {
       const { tensor, buffer } = guarded;
-      values.set(tensor.storage, new ARRAYS[tensor.type](content, at + MARGIN, tensor.size));
+      values.set(tensor.storage, valuesOf(tensor, content, at + MARGIN));
       const fault = this.#inspect(guarded, new Uint8Array(content, at, buffer.size));
       if (fault !== undefined) faults.push(`${guarded.owner}: ${fault}`);
       at += buffer.size;
@@ -162,4 +161,11 @@ export class CanaryRecorder implements Recorder {
     const changed = expected.findIndex((byte, i) => byte !== content[MARGIN + i]);
     return changed < 0 ? undefined : `byte ${changed} of an input was changed`;
   }
+}
+
+/** The elements in a copy of the memory; floats of 16 bits widened. */
+function valuesOf({ type, size }: Tensor<DataType>, content: ArrayBuffer, at: number): Values {
+  if (type === "f16") return new Float32Array(new Float16Array(content, at, size));
+  if (type === "f32") return new Float32Array(content, at, size);
+  return type === "u32" ? new Uint32Array(content, at, size) : new Uint8Array(content, at, size);
 }

@@ -7,7 +7,7 @@
 import type { StrataError } from "../src/errors.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 import type { Recorder } from "../src/gpu/recorder.ts";
-import type { DataType, Tensor } from "../src/gpu/tensor.ts";
+import type { DataType, Float, Tensor } from "../src/gpu/tensor.ts";
 import type { Random } from "../src/random.ts";
 import { type NdArray, ndArray } from "../src/reference/nd_array.ts";
 import { formatShape, type Shape, sizeOf } from "../src/shape.ts";
@@ -28,7 +28,7 @@ export type Inputs = Readonly<Record<string, Input>>;
 /** The tensors of inputs, with their element types. */
 export type TensorsOf<I extends Inputs> = {
   readonly [K in keyof I]: Tensor<
-    I[K]["values"] extends Float32Array ? "f32" : I[K]["values"] extends Uint32Array ? "u32" : "u8"
+    I[K]["values"] extends Float32Array ? Float : I[K]["values"] extends Uint32Array ? "u32" : "u8"
   >;
 };
 

@@ -16,6 +16,7 @@ import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
 import { FFT_ROWS } from "./cases_fft.ts";
+import { HALF_ROWS } from "./cases_half.ts";
 import { LAYER_ROWS } from "./cases_layers.ts";
 import { FILTER_ROWS } from "./cases_filter.ts";
 import { LOSS_ROWS } from "./cases_losses.ts";
@@ -55,6 +56,7 @@ export const ROWS: readonly Row[] = [
   ...AUGMENT_ROWS,
   ...WINOGRAD_ROWS,
   ...FILTER_ROWS,
+  ...HALF_ROWS,
 ];
 
 /** The row of a name. */

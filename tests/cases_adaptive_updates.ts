@@ -32,6 +32,7 @@ import {
   type Row,
   within,
 } from "./case.ts";
+import { withSkips } from "./cases_updates.ts";
 import {
   add,
   clamp,
@@ -295,7 +296,7 @@ const REFUSALS: readonly Refusal[] = [
 ];
 
 /** The rows of this file. */
-export const ADAPTIVE_UPDATE_ROWS: readonly Row[] = [
+export const ADAPTIVE_UPDATE_ROWS: readonly Row[] = withSkips([
   adamRow("Adam", "adam"),
   adamRow("AdamW", "adamw"),
   adamRow("Nadam", "nadam"),
@@ -307,4 +308,4 @@ export const ADAPTIVE_UPDATE_ROWS: readonly Row[] = [
     draw: drawAdagrad,
     refusals: REFUSALS,
   },
-];
+]);

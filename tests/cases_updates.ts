@@ -5,10 +5,10 @@
  */
 
 import { ShapeError } from "../src/errors.ts";
-import { clipScale, sgdUpdate } from "../src/ops/updates.ts";
+import { clipScale, sgdUpdate, updateLossScale } from "../src/ops/updates.ts";
 import type { Random } from "../src/random.ts";
 import { scale } from "../src/reference/elementwise.ts";
-import { clipByNorm, sgdStep } from "../src/reference/optimizers.ts";
+import { clipByNorm, lossScaleStep, sgdStep } from "../src/reference/optimizers.ts";
 import {
   blank,
   type Case,
@@ -18,6 +18,7 @@ import {
   floats,
   type Input,
   makeCase,
+  pick,
   reference,
   type Row,
   within,
@@ -158,5 +159,84 @@ const clipRow: Row = {
   },
 };
 
+/** The factor of `updateLossScale` where the norm may be taken for either side of the limit. */
+function expectLossScale(
+  squares: Input,
+  state: Input,
+  options: { limit: number; interval: number },
+): Record<string, Expected> {
+  const [scale, good] = [...state.values] as [number, number];
+  const square = squares.values[0]!;
+  const result = lossScaleStep({ scale, good }, square, options);
+  const norm = divide(sqrt(exact(square)), exact(scale));
+  const one = divide(exact(1), exact(scale));
+  const above = divide(divide(exact(options.limit), norm), exact(scale));
+  const certain = Math.abs(result.norm - options.limit) > norm.error;
+  const factor = !certain ? either(one, above) : result.norm < options.limit ? one : above;
+  const finite = Number.isFinite(square);
+  return {
+    clip: {
+      shape: [2],
+      values: [result.factor, result.norm],
+      bounds: finite ? [factor.error, norm.error] : [0, 0],
+    },
+    state: { shape: [2], values: [result.scale, result.good] },
+  };
+}
+
+const lossScaleRow: Row = {
+  name: "updateLossScale",
+  kernels: ["loss_scale.wgsl"],
+  draws: 120,
+  draw: (random) => {
+    const interval = pick(random, [1, 2, 3, 2000, Infinity]);
+    const scale = pick(random, [1, 2, 1024, 2 ** 16, 2 ** 23, 2 ** 24]);
+    const norm = pick(random, [0, 1e-3, float(random, 0, 10), 1e4, Infinity, NaN]);
+    const limit = random.integer(2) === 0 ? undefined : float(random, 0.01, 10);
+    const options = { interval, ...(limit === undefined ? {} : { limit }) };
+    const inputs = {
+      squares: { shape: [], values: Float32Array.of((scale * norm) ** 2) },
+      state: { shape: [2], values: Float32Array.of(scale, random.integer(3)) },
+    };
+    return makeCase(
+      `${JSON.stringify(options)}, scale ${scale}, norm ${norm}`,
+      inputs,
+      (recorder, { squares, state }) => ({
+        clip: updateLossScale(recorder, squares, state, options),
+        state,
+      }),
+      (given) =>
+        expectLossScale(given.squares, given.state, { interval, limit: limit ?? 2 ** 128 }),
+    );
+  },
+  refusals: [
+    {
+      what: "a state of another shape",
+      error: ShapeError,
+      message: /^updateLossScale: state: expected shape \[2\], got \[3\]/,
+      call: (gpu) => updateLossScale(gpu, blank(gpu), blank(gpu, 3), { interval: 1 }),
+    },
+  ],
+};
+
+/** Rows of updates with the steps that are skipped: where the factor of the gradients is below 0, nothing changes. */
+export function withSkips(rows: readonly Row[]): Row[] {
+  return rows.map((row) => ({
+    ...row,
+    draw: (random, index) => {
+      const each = row.draw(random, index);
+      return {
+        ...each,
+        expect: (inputs) => {
+          const expected = each.expect(inputs);
+          const factor = inputs.clip?.values[0] ?? 1;
+          if (!(factor < 0)) return expected;
+          return Object.fromEntries(Object.keys(expected).map((name) => [name, inputs[name]!]));
+        },
+      };
+    },
+  }));
+}
+
 /** The rows of this file. */
-export const UPDATE_ROWS: readonly Row[] = [sgdRow, clipRow];
+export const UPDATE_ROWS: readonly Row[] = [...withSkips([sgdRow]), clipRow, lossScaleRow];

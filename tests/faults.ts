@@ -19,6 +19,24 @@ const ELEMENTWISE: readonly Fault[] = [
   fault("scale", "missing factor", "u.factor * a[i]", "a[i]"),
 ];
 
+const HALF: readonly Fault[] = [
+  fault("cast", "not to the nearest", "f16>(x[i])", "f16>(0.9999 * x[i])"),
+  fault(
+    "cast",
+    "subnormals flushed",
+    "f16>(x[i])",
+    "f16>(select(x[i], vec4f(), abs(x[i]) < vec4f(0x1p-14)))",
+  ),
+  fault("cast", "infinity lost", "f16>(x[i])", "f16>(min(x[i], vec4f(65504.0)))"),
+  fault(
+    "matmul plain in 16 bits",
+    "sum in 16 bits",
+    /sum \+= (f32\(a.*);/,
+    "sum = f32(f16(sum + $1));",
+  ),
+  fault("add in 16 bits", "operand off", "other)", "0.999 * other)"),
+];
+
 const ACTIVATIONS: readonly Fault[] = [
   fault("relu", "missing NaN guard", "select(x, 0.0, x < 0.0)", "max(x, 0.0)"),
   fault("leakyRelu", "wrong slope", "0.01 * x", "0.1 * x"),
@@ -207,6 +225,7 @@ const MATMUL: readonly Fault[] = [
 /** All faults. */
 export const FAULTS: readonly Fault[] = [
   ...ELEMENTWISE,
+  ...HALF,
   ...ACTIVATIONS,
   ...ROWS,
   ...REDUCTIONS,

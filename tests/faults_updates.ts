@@ -8,6 +8,22 @@ import { type Fault, fault } from "./fault.ts";
 
 /** The faults of this file. */
 export const UPDATE_FAULTS: readonly Fault[] = [
+  ...["sgdUpdate", "Adam", "RmsProp", "Adagrad"].map((row) =>
+    fault(row, "skipped step not skipped", "clip[0] < 0.0", "clip[0] < -1e30")
+  ),
+  fault("updateLossScale", "scale not undone", "norm <= u.limit) / scale", "norm <= u.limit)"),
+  fault("updateLossScale", "norm of the scaled", "sqrt(squares) / scale", "sqrt(squares)"),
+  fault("updateLossScale", "one step too late", "good >= u.interval", "good > u.interval"),
+  fault("updateLossScale", "count not begun anew", "select(good, 0.0, grows)", "good"),
+  fault("updateLossScale", "no largest scale", "scale > 0x1p23", "scale > 0x1p30"),
+  fault("updateLossScale", "skips at a scale of 1", "-1.0, scale > 1.0", "-1.0, scale > 0.5"),
+  fault(
+    "updateLossScale",
+    "infinity taken for finite",
+    "0x7f800000u) != 0x7f800000u",
+    "0x7f800000u) < 0x7f800001u",
+  ),
+  fault("updateLossScale", "below 1", "1.0, scale < 2.0", "1.0, scale < 1.0"),
   fault("Adam", "uncorrected root", "u.root_scale * sqrt", "sqrt"),
   fault("Adam", "missing root", "sqrt(second)", "second"),
   fault("Adam", "missing square", "u.rest_2 * g * g", "u.rest_2 * g"),

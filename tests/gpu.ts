@@ -31,3 +31,10 @@ export async function withSeed(body: (seed: number) => Promise<void> | void): Pr
     throw error;
   }
 }
+
+/** The GPU as if its adapter had no 16-bit floats. */
+export function withoutFloat16(gpu: Gpu): Gpu {
+  const adapter = { ...gpu.adapter, name: "old card", float16: false };
+  const device = Object.create(gpu.device, { adapter: { value: adapter } });
+  return Object.create(gpu, { device: { value: device } });
+}

@@ -21,7 +21,7 @@ import {
 } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { Program } from "../src/gpu/program.ts";
-import type { Tensor } from "../src/gpu/tensor.ts";
+import type { DataType, Tensor } from "../src/gpu/tensor.ts";
 import { relu } from "../src/ops/activations.ts";
 import { add, scale } from "../src/ops/elementwise.ts";
 import { matmul } from "../src/ops/matmul.ts";
@@ -68,7 +68,7 @@ Deno.test("Gpu.open: without an adapter, says what to install", async () => {
 
 Deno.test("tensors: what is written is read, in every type and for every length", async () => {
   const gpu = await openGpu();
-  const tensors: Tensor<"f32" | "u32" | "u8">[] = [];
+  const tensors: Tensor<DataType>[] = [];
   const expected: number[][] = [];
   for (let length = 0; length <= 9; length++) {
     const numbers = Array.from({ length }, (_, i) => 250 + i - length);

@@ -125,6 +125,7 @@ async function runOnGpu(
     parameters: values,
     gradients,
     buffers: {},
+    activationType: "f32",
     afterForward: () => {},
     training: true,
     inputGradient,

@@ -85,6 +85,7 @@ Deno.test("train: every option is checked", async (t) => {
     ["--schedule cosinus", '--schedule: expected one of "constant", "cosine"'],
     ["--warm-up x", '--warm-up: expected a whole number of at least 0, got "x"'],
     ["--clip-norm 0", "--clip-norm: expected a number above 0, got 0"],
+    ["--precision half", '--precision: expected one of "f32", "mixed", got "half"'],
     ["--seed 4294967296", "--seed: expected a whole number of at least 0 and at most 4294967295"],
     ["--train-size 0", "--train-size: expected a whole number of at least 1, got 0"],
     ["--out", "--out: expected a value (DIR), got none"],
@@ -103,6 +104,7 @@ Deno.test("train reads its options", () => {
   assertEquals([options.hidden, options.seed], [[800, 400], 4294967295]);
   assertEquals([options.nesterov, options.offline, options.help], [true, false, false]);
   assertEquals([options["clip-norm"], options["weight-decay"]], [1e-3, 0]);
+  assertEquals(options.precision, "f32");
   assertEquals([options.data, options.out, options["train-size"]], ["a b", undefined, undefined]);
   assertEquals(parseOptions(["-h", "--xyzzy"]).help, true);
 });

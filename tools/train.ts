@@ -143,7 +143,8 @@ function compile(
     weightDecay: options["weight-decay"],
     ...(clipNorm === undefined ? {} : { clipNorm }),
   });
-  model.compile({ loss: "softmaxCrossEntropy", optimizer, metrics: ["accuracy"] });
+  const { precision } = options;
+  model.compile({ loss: "softmaxCrossEntropy", optimizer, metrics: ["accuracy"], precision });
 }
 
 /** `runs/mlp-20250131-142501`: the local time, so that the newest is the last. */

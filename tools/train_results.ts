@@ -62,6 +62,7 @@ export function describeTraining(
     ...(options.nesterov ? ["Nesterov"] : []),
     ...(options["weight-decay"] === 0 ? [] : [`weight decay ${options["weight-decay"]}`]),
     ...(clipNorm === undefined ? [] : [`clip norm ${clipNorm}`]),
+    ...(options.precision === "mixed" ? ["mixed precision"] : []),
     ...(options.augment ? ["augmented images"] : []),
     `seed ${options.seed}`,
   ];

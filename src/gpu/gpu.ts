@@ -17,7 +17,7 @@ import {
   type Recorder,
   uniformBytes,
 } from "./recorder.ts";
-import { type ArrayOf, bytesPerElement, type DataType, Tensor } from "./tensor.ts";
+import { type ArrayOf, bytesPerElement, type DataType, type Float, Tensor } from "./tensor.ts";
 
 /** What every buffer behind a tensor can be used for. */
 export const TENSOR_USAGE = 0x80 | 0x8 | 0x4; // STORAGE | COPY_DST | COPY_SRC, known without a GPU
@@ -94,7 +94,7 @@ export class Gpu implements Recorder {
   tensor<A extends Float32Array | Uint32Array | Uint8Array>(
     values: A,
     shape: Shape = [values.length],
-  ): Tensor<A extends Float32Array ? "f32" : A extends Uint32Array ? "u32" : "u8"> {
+  ): Tensor<A extends Float32Array ? Float : A extends Uint32Array ? "u32" : "u8"> {
     checkShape(shape, "gpu.tensor");
     if (sizeOf(shape) !== values.length) {
       throw new ShapeError(
@@ -114,7 +114,7 @@ export class Gpu implements Recorder {
   }
 
   /** A tensor of zeros. */
-  zeros<T extends DataType = "f32">(shape: Shape, type: T = "f32" as T): Tensor<T> {
+  zeros<T extends DataType = Float>(shape: Shape, type: T = "f32" as T): Tensor<T> {
     return this.empty(shape, type); // WebGPU clears new buffers
   }
 
@@ -125,7 +125,7 @@ export class Gpu implements Recorder {
    * @param purpose What it is for, in the sums of `memory`.
    * @throws {ShapeError} if the shape is invalid.
    */
-  empty<T extends DataType = "f32">(
+  empty<T extends DataType = Float>(
     shape: Shape,
     type: T = "f32" as T,
     label: string = `tensor ${formatShape(shape)}`,
@@ -152,7 +152,7 @@ export class Gpu implements Recorder {
     this.device.check();
     const bound = bind(this.device, dispatch);
     if (dispatch.workgroups === 0) return;
-    const { kernel, uniforms = {} } = dispatch;
+    const { kernel, uniforms = {} } = bound.dispatch;
     const { raw } = this.device;
     this.device.scoped(dispatch.label, () => {
       if (kernel.uniforms.length > 0) {

@@ -7,6 +7,7 @@
 
 import { GpuError } from "../errors.ts";
 import { expand, type KernelParameters, type LineOrigin, type SourceText } from "./expand.ts";
+import { storeHalf } from "./half.ts";
 
 /** A storage buffer that a kernel declares. */
 export interface KernelBinding {
@@ -16,6 +17,8 @@ export interface KernelBinding {
   readonly index: number;
   /** How the kernel uses it. */
   readonly access: "read" | "read_write";
+  /** Whether it holds 16-bit floats. */
+  readonly half: boolean;
 }
 
 /** A field of a kernel's uniform struct: four bytes at `4 · position`. */
@@ -48,10 +51,13 @@ export class Kernel {
   readonly uniformIndex: number | undefined;
   /** Values of the kernel's `override` constants. */
   readonly constants: Readonly<Record<string, number>>;
+  readonly #variantOf: (half: readonly string[]) => Kernel;
+  readonly #variants = new Map<string, Kernel>();
 
   /**
    * Expands and reads the text.
    *
+   * @param half Names of the buffers that hold 16-bit floats in the place of 32-bit ones. Default: none.
    * @throws {GpuError} if the text cannot be expanded or declares a binding this class cannot read.
    */
   constructor(
@@ -59,22 +65,43 @@ export class Kernel {
     sources: readonly SourceText[],
     parameters: KernelParameters = {},
     constants: Readonly<Record<string, number>> = {},
+    half: readonly string[] = [],
   ) {
     const values = Object.entries({ ...parameters, ...constants });
+    if (half.length > 0) values.push(["half", half.join()]);
     this.name = values.length === 0
       ? name
       : `${name}(${values.map(([key, value]) => `${key}=${value}`).join(" ")})`;
     const { code, origins } = expand(sources, parameters);
-    this.code = code;
+    this.code = half.length === 0 ? code : storeHalf(code, half, this.name);
     this.origins = origins;
     this.constants = constants;
-    this.bindings = readBindings(code, this.name);
+    this.bindings = readBindings(this.code, this.name);
     this.uniforms = readUniforms(code, this.name);
     const uniform = /@group\(0\)\s*@binding\((\d+)\)\s*var<uniform>/.exec(code);
     this.uniformIndex = uniform === null ? undefined : Number(uniform[1]);
     if ((this.uniformIndex === undefined) !== (this.uniforms.length === 0)) {
       throw new GpuError(`Kernel ${this.name}: struct Uniforms and its binding must come together`);
     }
+    this.#variantOf = (more) =>
+      new Kernel(name, sources, parameters, constants, [...half, ...more]);
+  }
+
+  /**
+   * The kernel whose named buffers hold 16-bit floats; see `half.ts`.
+   *
+   * @throws {GpuError} if one of them cannot.
+   */
+  withHalf(names: readonly string[]): Kernel {
+    const missing = this.bindings.filter(({ name, half }) => !half && names.includes(name));
+    if (missing.length === 0) return this;
+    const key = missing.map(({ name }) => name).join();
+    let kernel = this.#variants.get(key);
+    if (kernel === undefined) {
+      kernel = this.#variantOf(missing.map(({ name }) => name));
+      this.#variants.set(key, kernel);
+    }
+    return kernel;
   }
 }
 
@@ -127,11 +154,13 @@ export function foldWorkgroups(count: number): [number, number] {
 }
 
 function readBindings(code: string, name: string): KernelBinding[] {
-  const pattern = /@group\(0\)\s*@binding\((\d+)\)\s*var<storage,\s*(read|read_write)>\s*(\w+)/g;
+  const pattern =
+    /@group\(0\)\s*@binding\((\d+)\)\s*var<storage,\s*(read|read_write)>\s*(\w+)\s*:\s*([^;]*)/g;
   const bindings = [...code.matchAll(pattern)].map((match) => ({
     index: Number(match[1]),
     access: match[2] as "read" | "read_write",
     name: match[3]!,
+    half: match[4]!.includes("f16"),
   }));
   const declared = code.match(/var<storage/g)?.length ?? 0;
   if (declared !== bindings.length) {

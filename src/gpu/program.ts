@@ -21,7 +21,7 @@ import {
   Scalar,
   uniformBytes,
 } from "./recorder.ts";
-import { bytesPerElement, type DataType, Tensor } from "./tensor.ts";
+import { bytesPerElement, type DataType, type Float, Tensor } from "./tensor.ts";
 
 /** Numbers of one dispatch begin at multiples of this, the default alignment of WebGPU. */
 const UNIFORM_ALIGNMENT = 256;
@@ -119,7 +119,7 @@ class Recording implements ProgramRecorder {
   }
 
   /** A tensor whose memory is planned, and shared with others, once recording is over. */
-  empty<T extends DataType = "f32">(shape: Shape, type: T = "f32" as T): Tensor<T> {
+  empty<T extends DataType = Float>(shape: Shape, type: T = "f32" as T): Tensor<T> {
     const label = `intermediate ${formatShape(shape)}`;
     checkShape(shape, label);
     const bytes = sizeOf(shape) * bytesPerElement(type);

@@ -10,7 +10,7 @@ import type { Shape } from "../shape.ts";
 import type { Device } from "./device.ts";
 import { foldWorkgroups, type Kernel } from "./kernel.ts";
 import { paddedBytes } from "./memory.ts";
-import type { DataType, Tensor } from "./tensor.ts";
+import type { DataType, Float, Tensor } from "./tensor.ts";
 
 /** A number that may change between the replays of a program: a learning rate, the number of a step. */
 export class Scalar {
@@ -48,7 +48,7 @@ export interface Recorder {
   /** Whether dispatches are kept for replay: then release does nothing, lifetimes being planned. */
   readonly recording: boolean;
   /** A tensor for an output or an intermediate result. Its contents are undefined until written. */
-  empty<T extends DataType = "f32">(shape: Shape, type?: T): Tensor<T>;
+  empty<T extends DataType = Float>(shape: Shape, type?: T): Tensor<T>;
   /** Adds a launch. */
   dispatch(dispatch: Dispatch): void;
   /** Says that an intermediate tensor of `empty` is not needed any more. */
@@ -62,14 +62,22 @@ export interface BoundDispatch {
   readonly grid: readonly [number, number];
 }
 
+/** The variant of a dispatch's kernel for what its tensors hold: floats of 32 or of 16 bits. */
+export function kernelFor({ kernel, tensors }: Dispatch): Kernel {
+  const half = Object.keys(tensors).filter((name) => tensors[name]!.type === "f16");
+  return half.length === 0 ? kernel : kernel.withHalf(half);
+}
+
 /**
- * Puts the tensors in order and checks what the GPU would answer with silence.
+ * Puts the tensors in order, takes the variant of the kernel for their types, and checks what the GPU would answer with silence.
  *
  * @throws {GpuError} if a binding or uniform is missing or unknown, or a written tensor is bound twice.
  */
-export function bind(device: Device, dispatch: Dispatch): BoundDispatch {
-  const { kernel, label } = dispatch;
-  const tensors = kernel.bindings.map(({ name }) => {
+export function bind(device: Device, unbound: Dispatch): BoundDispatch {
+  const kernel = kernelFor(unbound);
+  const dispatch = kernel === unbound.kernel ? unbound : { ...unbound, kernel };
+  const { label } = dispatch;
+  const tensors = kernel.bindings.map(({ name, half }) => {
     const tensor = dispatch.tensors[name];
     if (tensor === undefined) throw new GpuError(`${label}: kernel ${kernel.name} needs "${name}"`);
     if (tensor.device !== device) {
@@ -77,6 +85,9 @@ export function bind(device: Device, dispatch: Dispatch): BoundDispatch {
     }
     if (tensor.storage.disposed) {
       throw new GpuError(`${label}: tensor "${name}" (${tensor.storage.label}) was disposed`);
+    }
+    if (half && tensor.type !== "f16") {
+      throw new GpuError(`${label}: kernel ${kernel.name} needs 16-bit floats for "${name}"`);
     }
     const limit = device.limits.maxStorageBufferBindingSize;
     if (tensor.bytes > limit) {

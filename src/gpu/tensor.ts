@@ -9,24 +9,32 @@ import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { Device } from "./device.ts";
 import type { Storage } from "./memory.ts";
 
-/** The element types: 32-bit floats, 32-bit whole numbers, and bytes (packed four to a word). */
-export type DataType = "f32" | "u32" | "u8";
+/** The element types: 32-bit and 16-bit floats, 32-bit whole numbers, and bytes (packed four to a word). */
+export type DataType = Float | "u32" | "u8";
+
+/**
+ * Floats. Those of 16 bits take half the memory; kernels compute with both in 32 bits: loads widen them, and stores round to the
+ * nearest, by 2⁻¹¹ of the value at most. They reach from 2⁻²⁴ to 65,504; what is larger becomes infinite.
+ */
+export type Float = "f32" | "f16";
 
 /** The arrays that hold the elements on the CPU, by element type. */
 export interface ArrayOf {
   /** 32-bit floats. */
   f32: Float32Array;
+  /** 16-bit floats, widened: whoever reads or writes them sees 32 bits. */
+  f16: Float32Array;
   /** Whole numbers. */
   u32: Uint32Array;
   /** Bytes. */
   u8: Uint8Array;
 }
 
-const ARRAYS = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array } as const;
+const ARRAYS = { f32: Float32Array, f16: Float32Array, u32: Uint32Array, u8: Uint8Array } as const;
 
 /** Bytes of one element. */
 export function bytesPerElement(type: DataType): number {
-  return type === "u8" ? 1 : 4;
+  return type === "u8" ? 1 : type === "f16" ? 2 : 4;
 }
 
 /**
@@ -34,8 +42,10 @@ export function bytesPerElement(type: DataType): number {
  *
  * A tensor made by `gpu.tensor` or by an operation on a `Gpu` owns its memory until it is disposed.
  * Views made by {@linkcode Tensor.reshape} share it, and end with it.
+ *
+ * @typeParam T The element type. Default: floats, of 32 or 16 bits, which all operations on floats take.
  */
-export class Tensor<T extends DataType = "f32"> {
+export class Tensor<T extends DataType = Float> {
   /** Dimensions, outermost first. */
   readonly shape: Shape;
   /** Element type. */
@@ -46,8 +56,9 @@ export class Tensor<T extends DataType = "f32"> {
   readonly offset: number;
   readonly #device: Device;
 
-  /** Tensors are made by `gpu.tensor` and by operations. */
+  /** Tensors are made by `gpu.tensor` and by operations. @throws {GpuError} for 16-bit floats, if the adapter has none. */
   constructor(device: Device, storage: Storage, shape: Shape, type: T, offset = 0) {
+    if (type === "f16") checkFloat16(device, storage.label);
     this.#device = device;
     this.storage = storage;
     this.shape = shape;
@@ -93,18 +104,19 @@ export class Tensor<T extends DataType = "f32"> {
   }
 
   /**
-   * Copies the elements to the CPU: a Float32Array, or a Uint32Array or Uint8Array for whole numbers.
+   * Copies the elements to the CPU: a Float32Array, also of 16-bit floats, or a Uint32Array or Uint8Array for whole numbers.
    * Costs about 11 ms in Deno, however small; read many values in one tensor.
    *
    * @throws {GpuError} if it was disposed, or if the GPU reported an error since the last read.
    */
   async read(): Promise<ArrayOf[T]> {
     const bytes = await this.#device.read(this.storage.buffer, this.offset, this.bytes);
+    if (this.type === "f16") return new Float32Array(new Float16Array(bytes)) as ArrayOf[T];
     return new ARRAYS[this.type](bytes) as ArrayOf[T];
   }
 
   /**
-   * Replaces the elements, in order with all work submitted before and after.
+   * Replaces the elements, in order with all work submitted before and after. 16-bit floats are rounded to the nearest.
    *
    * @throws {ShapeError} if the number of values differs; {@linkcode GpuError} if their type does.
    */
@@ -122,21 +134,22 @@ export class Tensor<T extends DataType = "f32"> {
       );
     }
     this.#device.check();
-    const whole = values.byteLength - values.byteLength % 4;
+    const kept = this.type === "f16" ? new Float16Array(values) : values;
+    const whole = kept.byteLength - kept.byteLength % 4;
     const { queue } = this.#device.raw;
     const { buffer } = this.storage;
     if (whole > 0) {
       queue.writeBuffer(
         buffer,
         this.offset,
-        values.buffer as ArrayBuffer,
-        values.byteOffset,
+        kept.buffer as ArrayBuffer,
+        kept.byteOffset,
         whole,
       );
     }
-    if (whole < values.byteLength) {
+    if (whole < kept.byteLength) {
       const rest = new Uint8Array(4); // the queue writes whole words
-      rest.set(new Uint8Array(values.buffer, values.byteOffset + whole, values.byteLength - whole));
+      rest.set(new Uint8Array(kept.buffer, kept.byteOffset + whole, kept.byteLength - whole));
       queue.writeBuffer(buffer, this.offset + whole, rest);
     }
     return this;
@@ -151,4 +164,12 @@ export class Tensor<T extends DataType = "f32"> {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** @throws {GpuError} if the adapter's shaders have no 16-bit floats. */
+export function checkFloat16({ adapter }: Device, what: string): void {
+  if (adapter.float16) return;
+  throw new GpuError(
+    `${what}: 16-bit floats need the feature shader-f16, which the adapter "${adapter.name}" does not have`,
+  );
 }

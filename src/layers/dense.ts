@@ -7,6 +7,7 @@
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber, checkOneOf } from "../options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "../ops/activation_source.ts";
+import { cast } from "../ops/cast.ts";
 import { LONGEST_ROW_SUM, matmul } from "../ops/matmul.ts";
 import { sum } from "../ops/reductions.ts";
 import { type Shape, sizeOf } from "../shape.ts";
@@ -123,9 +124,9 @@ export class Dense implements Layer {
 
   /** Records one matmul with fused bias and activation. */
   forward(x: Tensor, context: LayerContext): LayerOutput {
-    const { recorder, parameters, gradients, inputActivation } = context;
-    const weight = parameters["weight"]!;
-    const input = x.reshape([x.shape[0]!, weight.shape[1]!]);
+    const { recorder, parameters, gradients, inputActivation, activationType } = context;
+    const weight = cast(recorder, parameters["weight"]!, activationType);
+    const input = cast(recorder, x.reshape([x.shape[0]!, weight.shape[1]!]), activationType);
     const bias = this.useBias ? { bias: parameters["bias"]! } : {};
     const activated = activatedSum(
       context,

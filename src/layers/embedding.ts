@@ -7,6 +7,7 @@
 import { OptionError, ShapeError } from "../errors.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
+import { cast } from "../ops/cast.ts";
 import { embedding, embeddingGradient, LARGEST_VOCABULARY } from "../ops/embedding.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import {
@@ -112,7 +113,7 @@ export class Embedding implements Layer {
 
   /** Records the look-up. @throws {OptionError} if a layer before it has parameters. */
   forward(x: Tensor, context: LayerContext): LayerOutput {
-    const { recorder, parameters, gradients } = context;
+    const { recorder, parameters, gradients, activationType } = context;
     if (context.inputGradient) {
       throw new OptionError("Embedding: ids have no gradient, so nothing before it may learn");
     }
@@ -121,7 +122,7 @@ export class Embedding implements Layer {
       const dw = gradients["weight"]!;
       embeddingGradient(recorder, x, dy, { weightShape: weight.shape, dw });
     };
-    return { y: embedding(recorder, x, weight), backward };
+    return { y: cast(recorder, embedding(recorder, x, weight), activationType), backward };
   }
 
   /** The options, without the initialiser. */

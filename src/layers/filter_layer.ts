@@ -8,6 +8,7 @@ import { type ConvolutionGeometry, resolveConvolution } from "../convolution_sha
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkOneOf, definedOptions } from "../options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "../ops/activation_source.ts";
+import { cast } from "../ops/cast.ts";
 import {
   convolve,
   convolveBiasGradient,
@@ -145,19 +146,21 @@ export abstract class FilterLayer implements Layer {
 
   /** Records the convolution with fused bias and activation. */
   forward(x: Tensor, context: LayerContext): LayerOutput {
-    const { recorder, parameters, gradients } = context;
-    const weight = parameters["weight"]!;
+    const { recorder, parameters, gradients, activationType } = context;
+    const input = cast(recorder, x, activationType);
+    const weight = cast(recorder, parameters["weight"]!, activationType);
     const { filters: _, kernelSize: __, ...window } = this.filtersFor(x.shape.slice(1));
     const move = { ...window, ...this.algorithm };
     const bias = this.useBias ? { bias: parameters["bias"]! } : {};
     const activated = activatedSum(
       context,
       this.activation,
-      (fused) => convolve(recorder, this.#dims, x, weight, { ...move, ...bias, activation: fused }),
+      (fused) =>
+        convolve(recorder, this.#dims, input, weight, { ...move, ...bias, activation: fused }),
     );
     const backward = (dy: Tensor): Tensor | undefined => {
       const dz = activated.backward(dy);
-      convolveWeightGradient(recorder, this.#dims, x, dz, {
+      convolveWeightGradient(recorder, this.#dims, input, dz, {
         ...move,
         weightShape: weight.shape,
         dw: gradients["weight"]!,

@@ -6,7 +6,7 @@
 
 import type { WindowGeometry } from "../convolution_shape.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
-import type { Tensor } from "../gpu/tensor.ts";
+import type { Float, Tensor } from "../gpu/tensor.ts";
 import type { ActivationName } from "../ops/activation_source.ts";
 import type { Shape } from "../shape.ts";
 import type { Fans, Initializer } from "./initializers.ts";
@@ -54,6 +54,11 @@ export interface LayerContext {
   readonly afterForward: (record: () => void) => void;
   /** Whether the backward step will be recorded, and dropout is on. */
   readonly training: boolean;
+  /**
+   * The type of what layers hand on. Layers with weights bring their input and a copy of their weights to it; all others give their
+   * output the type of their input, and gradients to inputs have that of dy. The gradients of parameters are f32.
+   */
+  readonly activationType: Float;
   /** Whether anything before this layer needs ∂C/∂x. */
   readonly inputGradient: boolean;
   /**

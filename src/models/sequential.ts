@@ -112,6 +112,14 @@ export class Sequential {
     return this.#network.parameters.list();
   }
 
+  /**
+   * Of mixed precision, [scale of the loss, good steps since it changed]: a tensor of the model's memory. Gradients of the parameters
+   * are those of scale · loss. Undefined for other precisions.
+   */
+  get lossScale(): Tensor | undefined {
+    return this.#trainer?.lossScale?.state;
+  }
+
   /** What layers keep besides their parameters, such as running statistics; the tensors are views of the model's memory. */
   get buffers(): readonly LayerBuffer[] {
     return this.#network.parameters.listBuffers();
@@ -120,10 +128,17 @@ export class Sequential {
   /**
    * Says how the model is trained and measured. Replaces an earlier choice and starts the step count anew; the parameters stay.
    *
-   * @throws {OptionError} if a loss or metric does not exist.
+   * @throws {OptionError} if a loss, metric or precision does not exist; {@linkcode GpuError} if the adapter cannot do what the precision
+   * needs.
    */
   compile(options: CompileOptions): void {
-    checkKeys(options, "compile", ["loss", "optimizer", "metrics"]);
+    checkKeys(options, "compile", [
+      "loss",
+      "optimizer",
+      "metrics",
+      "precision",
+      "lossScaling",
+    ]);
     this.#disposeTrainer();
     void this.#network.parameters.gradients; // allocated now, not in the middle of a step
     this.#trainer = new Trainer(this.#network, options);

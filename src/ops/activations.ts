@@ -44,7 +44,7 @@ export function activation(
 ): Tensor {
   checkOneOf(name, "activation", ACTIVATION_NAMES);
   if (options.out !== undefined) expectShape(options.out, x.shape, "activation: out");
-  const y = options.out ?? recorder.empty(x.shape);
+  const y = options.out ?? recorder.empty(x.shape, x.type);
   inParts(name, x.size, [x, y] as const, ([x, y]) => {
     const { vector, length } = vectorLength(x.size);
     recorder.dispatch({
@@ -75,7 +75,7 @@ export function activationGradient(
   checkOneOf(name, "activationGradient", ACTIVATION_NAMES);
   expectShape(dy, saved.shape, `activationGradient (${name}): dy`);
   if (options.out !== undefined) expectShape(options.out, dy.shape, "activationGradient: out");
-  const dx = options.out ?? recorder.empty(dy.shape);
+  const dx = options.out ?? recorder.empty(dy.shape, dy.type);
   inParts(`${name} gradient`, dy.size, [saved, dy, dx] as const, ([x, dy, y]) => {
     const { vector, length } = vectorLength(dy.size);
     recorder.dispatch({

@@ -147,7 +147,7 @@ function augment(
   const [images, channels, height, width] = x.shape as [number, number, number, number];
   const lanes = walkLanes(recorder.device, width, what);
   const rows = images * channels * height;
-  const y = recorder.empty(x.shape);
+  const y = recorder.empty(x.shape, x.type);
   recorder.dispatch({
     label: `${what} ${formatShape(x.shape)}`,
     kernel: AUGMENT.variant({ FLIP: flip, GRADIENT: gradient, LANES: lanes }),
@@ -171,7 +171,7 @@ function normalize(recorder: Recorder, x: Tensor, options: ChannelOptions, what:
   }
   const { vector, length: inner } = vectorLength(sizeOf(space));
   const lanes = walkLanes(recorder.device, inner, what);
-  const y = recorder.empty(x.shape);
+  const y = recorder.empty(x.shape, x.type);
   for (let first = 0; first < channels; first += CHANNELS) {
     const count = Math.min(CHANNELS, channels - first);
     const numbers = Array.from({ length: CHANNELS }, (_, c) => [

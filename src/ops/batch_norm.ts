@@ -114,7 +114,7 @@ export function batchNorm(
   expectShape(beta, [view.channels], `${what}: beta`);
   const epsilon = epsilonOf(options, what);
   return withStatistics(recorder, x, options, what, ({ mean, variance }) => {
-    const y = recorder.empty(x.shape);
+    const y = recorder.empty(x.shape, x.type);
     launch(recorder, "normalize", view, epsilon, { x, y, mean, variance, gamma, beta });
     return y;
   });
@@ -227,7 +227,7 @@ export function batchNormInputGradient(
     expectShape(gradients.dGamma, [view.channels], `${what}: dGamma`);
     expectShape(gradients.dBeta, [view.channels], `${what}: dBeta`);
   }
-  const dx = recorder.empty(x.shape);
+  const dx = recorder.empty(x.shape, x.type);
   if (gradients === undefined) {
     launch(recorder, "fixed", view, epsilon, { dy, y: dx, variance, gamma });
   } else {

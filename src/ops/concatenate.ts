@@ -56,7 +56,8 @@ export function concatenate(
     );
   });
   const lengths = tensors.map(({ shape }) => shape[axis]!);
-  const y = recorder.empty(first.with(axis, lengths.reduce((sum, length) => sum + length, 0)));
+  const shape = first.with(axis, lengths.reduce((sum, length) => sum + length, 0));
+  const y = recorder.empty(shape, tensors[0]!.type);
   const { rows, stride, pieces } = cut(y.shape, axis, lengths);
   pieces.forEach(({ start, width }, i) => {
     inParts(what, rows, [tensors[i]!, y] as const, ([x, y], { count }) => {
@@ -92,7 +93,7 @@ export function split(
   }
   const { rows, stride, pieces } = cut(x.shape, axis, lengths);
   return pieces.map(({ start, width }, i) => {
-    const y = recorder.empty(x.shape.with(axis, lengths[i]!));
+    const y = recorder.empty(x.shape.with(axis, lengths[i]!), x.type);
     inParts(what, rows, [x, y] as const, ([x, y], { count }) => {
       copyBlock(recorder, what, count, width, [x, stride, start], [y, width, 0]);
     });

@@ -276,7 +276,7 @@ export function convolve(
   const geometry = geometryOf(what, dims, x.shape, weight.shape, options);
   if (bias !== undefined) expectShape(bias, [geometry.filters], `${what}: bias`);
   planConvolution(recorder.device, "forward", geometry, x.shape[0]!, options, what); // before memory is taken
-  const y = recorder.empty([x.shape[0]!, geometry.filters, ...geometry.output]);
+  const y = recorder.empty([x.shape[0]!, geometry.filters, ...geometry.output], x.type);
   inParts(what, x.shape[0]!, [x, y] as const, ([x, y]) => {
     const { method, task, methodOptions } = prepareConvolution(
       recorder.device,
@@ -305,7 +305,7 @@ export function convolveInputGradient(
   const geometry = geometryOf(what, dims, inputShape, weight.shape, options);
   expectShape(dy, [inputShape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
   planConvolution(recorder.device, "inputGradient", geometry, inputShape[0]!, options, what); // before memory is taken
-  const dx = recorder.empty(inputShape);
+  const dx = recorder.empty(inputShape, dy.type);
   inParts(what, inputShape[0]!, [dy, dx] as const, ([dy, dx]) => {
     const { method, task, methodOptions } = prepareConvolution(
       recorder.device,

@@ -61,7 +61,7 @@ export function channelsLast(
   { before, extent }: Frame,
   padded: number,
 ): Tensor {
-  const z = recorder.empty([count * groups, ...extent, padded]);
+  const z = recorder.empty([count * groups, ...extent, padded], y.type);
   recorder.dispatch({
     label: `channels last ${formatShape(y.shape)}`,
     kernel: FAMILY.variant(),

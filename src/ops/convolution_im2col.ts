@@ -126,7 +126,7 @@ function im2col(
   geometry: ConvolutionGeometry,
   { first, count }: ImageRange,
 ): Tensor {
-  const columns = recorder.empty(columnsShape(geometry, count));
+  const columns = recorder.empty(columnsShape(geometry, count), x.type);
   const width = geometry.output.at(-1)!;
   const runsOfRow = Math.ceil(width / RUN);
   const runs = width === 0 ? 0 : columns.size / width * runsOfRow;

@@ -44,14 +44,19 @@ export function subtract(recorder: Recorder, a: Tensor, b: Tensor): Tensor {
  *
  * @throws {ShapeError} if b's shape is neither.
  */
-export function multiply(recorder: Recorder, a: Tensor, b: Tensor): Tensor {
-  return binary(recorder, "multiply", a, b);
+export function multiply(
+  recorder: Recorder,
+  a: Tensor,
+  b: Tensor,
+  options: { /** Where to write y. Default: a new tensor. */ out?: Tensor } = {},
+): Tensor {
+  return binary(recorder, "multiply", a, b, options.out);
 }
 
 /** y = factor · x. Shape: any → same. */
 export function scale(recorder: Recorder, x: Tensor, factor: number): Tensor {
   checkNumber(factor, "scale: factor");
-  const y = recorder.empty(x.shape);
+  const y = recorder.empty(x.shape, x.type);
   inParts("scale", x.size, [x, y] as const, ([a, y]) => {
     const { vector, length } = vectorLength(a.size);
     recorder.dispatch({
@@ -81,7 +86,7 @@ function binary(
     );
   }
   if (out !== undefined) expectShape(out, a.shape, `${operation}: out`);
-  const y = out ?? recorder.empty(a.shape);
+  const y = out ?? recorder.empty(a.shape, a.type);
   const record = (a: Tensor, b: Tensor, y: Tensor) => {
     const { vector, length } = same ? vectorLength(a.size) : { vector: false, length: a.size };
     recorder.dispatch({

@@ -8,7 +8,7 @@ import text from "../../kernels/gather.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
-import { bytesPerElement, type DataType, type Tensor } from "../gpu/tensor.ts";
+import { bytesPerElement, type DataType, type Float, type Tensor } from "../gpu/tensor.ts";
 import { permutationHalfBits } from "../random.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { fitBindings, inParts } from "./binding_parts.ts";
@@ -51,8 +51,8 @@ export function gatherRows<T extends DataType>(
   recorder: Recorder,
   examples: Tensor<T>,
   options: GatherOptions,
-): Tensor<T extends "u32" ? "u32" : "f32"> {
-  return launch(recorder, examples, options) as Tensor<T extends "u32" ? "u32" : "f32">;
+): Tensor<T extends "u32" ? "u32" : Float> {
+  return launch(recorder, examples, options) as Tensor<T extends "u32" ? "u32" : Float>;
 }
 
 /**
@@ -81,8 +81,8 @@ export function gatherExamples(
   if (width > WIDEST_TARGET || !fits) {
     const { scale: _, ...own } = options;
     return {
-      x: gatherRows<"u8" | "f32">(recorder, x, options),
-      y: gatherRows<"u32" | "f32">(recorder, y, own) as Examples["y"],
+      x: gatherRows<"u8" | Float>(recorder, x, options),
+      y: gatherRows<"u32" | Float>(recorder, y, own) as Examples["y"],
     };
   }
   const rows = recorder.empty([options.rows, ...rest], y.type) as Examples["y"];
@@ -131,7 +131,7 @@ function launch(
     recorder.dispatch({
       label: `gather ${formatShape(y.shape)}`,
       kernel: FAMILY.variant({
-        TYPE: examples.type,
+        TYPE: examples.type === "f16" ? "f32" : examples.type,
         OUTPUT: output,
         VECTOR: vector,
         LANES: lanes,

@@ -12,6 +12,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
 import { formatShape } from "../shape.ts";
 import { inParts } from "./binding_parts.ts";
+import { cast } from "./cast.ts";
 import { channelsOf } from "./channels.ts";
 import { expectShape, vectorLength, workgroupsFor } from "./launch.ts";
 
@@ -66,7 +67,7 @@ export function localResponseNorm(
 ): Tensor {
   const what = "localResponseNorm";
   geometryOf(what, x, options);
-  const y = recorder.empty(x.shape);
+  const y = recorder.empty(x.shape, x.type);
   inParts(what, x.shape[0]!, [x, y] as const, ([x, y]) => {
     launch(recorder, "forward", geometryOf(what, x, options), { x, y });
   });
@@ -94,7 +95,7 @@ export function localResponseNormGradient(
   const what = "localResponseNormGradient";
   geometryOf(what, x, options);
   expectShape(dy, x.shape, `${what}: dy`);
-  const dx = recorder.empty(x.shape);
+  const dx = recorder.empty(x.shape); // written twice, so not in 16 bits yet
   inParts(what, x.shape[0]!, [x, dy, dx] as const, ([x, dy, y]) => {
     const geometry = geometryOf(what, x, options);
     const t = recorder.empty(x.shape);
@@ -102,7 +103,9 @@ export function localResponseNormGradient(
     launch(recorder, "collect", geometry, { x, y, t });
     recorder.release(t);
   });
-  return dx;
+  const result = cast(recorder, dx, dy.type);
+  if (result !== dx) recorder.release(dx);
+  return result;
 }
 
 /** What the kernels need to know. */

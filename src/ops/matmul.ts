@@ -117,7 +117,7 @@ export function matmul(
   const { activation = "linear", bias } = options;
   const size = checkMatmul(a, b, options);
   const { m, n } = size;
-  const out = options.out ?? recorder.empty([m, n]);
+  const out = options.out ?? recorder.empty([m, n], a.type);
   const limit = recorder.device.limits.maxStorageBufferBindingSize;
   if (fitsAtOnce(size, limit, partialBytes(recorder, size, options.plan))) {
     multiply(recorder, size, a, b, out, { ...options, activation, bias });
@@ -170,7 +170,7 @@ export function batchedMatmul(
 ): Tensor {
   const size = checkBatchedMatmul(a, b, options);
   const { m, n, batches } = size;
-  const out = options.out ?? recorder.empty([batches, m, n]);
+  const out = options.out ?? recorder.empty([batches, m, n], a.type);
   const { activation = "linear", rowBias: bias } = options;
   multiply(recorder, size, a, b, out, { ...options, activation, bias, biasOfRows: true });
   return out;

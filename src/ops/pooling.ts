@@ -67,7 +67,7 @@ const LARGEST_WINDOW = 60_000;
  */
 export function maxPool(recorder: Recorder, x: Tensor, options: PoolOptions): MaxPoolResult {
   const geometry = geometryOf("maxPool", x.shape, options, OPTION_NAMES);
-  const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output]);
+  const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output], x.type);
   const winners = recorder.empty(y.shape, "u32");
   inParts("maxPool", x.shape[0]!, [x, y, winners] as const, ([x, y, winners]) => {
     recorder.dispatch({
@@ -100,7 +100,7 @@ export function maxPoolGradient(
   const geometry = geometryOf(what, inputShape, options, [...OPTION_NAMES, "inputShape"]);
   expectShape(dy, [...inputShape.slice(0, 2), ...geometry.output], `${what}: dy`);
   expectShape(winners, dy.shape, `${what}: winners`);
-  const dx = recorder.empty(inputShape);
+  const dx = recorder.empty(inputShape, dy.type);
   inParts(what, inputShape[0]!, [dy, winners, dx] as const, ([dy, winners, dx]) => {
     recorder.dispatch({
       label: `max pool gradient ${formatShape(dx.shape)}`,
@@ -123,7 +123,7 @@ export function maxPoolGradient(
 export function averagePool(recorder: Recorder, x: Tensor, options: AveragePoolOptions): Tensor {
   const names = [...OPTION_NAMES, "countPadding"];
   const geometry = geometryOf("averagePool", x.shape, options, names);
-  const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output]);
+  const y = recorder.empty([...x.shape.slice(0, 2), ...geometry.output], x.type);
   inParts("averagePool", x.shape[0]!, [x, y] as const, ([x, y]) => {
     recorder.dispatch({
       label: `average pool ${formatShape(x.shape)}`,
@@ -156,7 +156,7 @@ export function averagePoolGradient(
   const names = [...OPTION_NAMES, "countPadding", "inputShape"];
   const geometry = geometryOf(what, inputShape, options, names);
   expectShape(dy, [...inputShape.slice(0, 2), ...geometry.output], `${what}: dy`);
-  const dx = recorder.empty(inputShape);
+  const dx = recorder.empty(inputShape, dy.type);
   inParts(what, inputShape[0]!, [dy, dx] as const, ([dy, dx]) => {
     recorder.dispatch({
       label: `average pool gradient ${formatShape(dx.shape)}`,

@@ -90,7 +90,7 @@ export function dropout(
   const { rate } = options;
   checkNumber(rate, "dropout: rate", { min: 0, max: 1 - 2 ** -24 });
   const selected = randomUniforms(options, "dropout");
-  const y = recorder.empty(x.shape);
+  const y = recorder.empty(x.shape, x.type);
   inParts("dropout", x.size, [x, y] as const, ([x, y], { first }) => {
     recorder.dispatch({
       label: `dropout ${formatShape(x.shape)}`,

@@ -45,7 +45,7 @@ function launch(recorder: Recorder, name: string, log: boolean, x: Tensor, dy?: 
   const size = asRows(x, name);
   if (dy !== undefined) expectShape(dy, x.shape, `${name}: dy`);
   const lanes = rowLanes(recorder.device, size, name);
-  const y = recorder.empty(x.shape);
+  const y = recorder.empty(x.shape, x.type);
   const tensors: readonly Tensor[] = dy === undefined ? [x, y] : [x, y, dy];
   inParts(name, size.rows, tensors, ([x, y, dy]) => {
     const { rows, columns } = asRows(x!, name);

@@ -5,6 +5,7 @@
  */
 
 import clipText from "../../kernels/clip_scale.wgsl" with { type: "text" };
+import lossScaleText from "../../kernels/loss_scale.wgsl" with { type: "text" };
 import sgdText from "../../kernels/sgd.wgsl" with { type: "text" };
 import { OptionError, ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
@@ -15,6 +16,9 @@ import { expectShape, workgroupsFor } from "./launch.ts";
 
 const SGD = new KernelFamily("sgd", [{ name: "sgd.wgsl", text: sgdText }]);
 const CLIP = new KernelFamily("clipScale", [{ name: "clip_scale.wgsl", text: clipText }]);
+const LOSS_SCALE = new KernelFamily("lossScale", [
+  { name: "loss_scale.wgsl", text: lossScaleText },
+]);
 
 /** The numbers of {@linkcode sgdUpdate}. */
 export interface SgdUpdate {
@@ -28,7 +32,10 @@ export interface SgdUpdate {
   weightDecay?: number;
   /** v, changed in place. Shape: that of the parameters. */
   velocity?: Tensor;
-  /** Multiplies the gradient first: element 0 of {@linkcode clipScale}'s result. */
+  /**
+   * Multiplies the gradient first: element 0 of {@linkcode clipScale}'s result. If it is below 0, the step is skipped: nothing
+   * changes.
+   */
   clip?: Tensor;
 }
 
@@ -105,6 +112,50 @@ export function clipScale(recorder: Recorder, sumOfSquares: Tensor, limit: numbe
     uniforms: { limit },
     workgroups: 1,
     flops: 3,
+  });
+  return clip;
+}
+
+/** The largest scale of a loss. */
+export const MAX_LOSS_SCALE = 2 ** 24;
+
+/** The largest float32: a norm that nothing exceeds, and more steps than are ever taken. */
+const LARGEST = 2 ** 128 - 2 ** 104;
+
+/** The numbers of {@linkcode updateLossScale}. */
+export interface LossScaleUpdate {
+  /** Good steps in a row after which the scale doubles. */
+  interval: number;
+  /** The largest norm of the gradients without the scale. Default: none. */
+  limit?: number;
+}
+
+/**
+ * Ends the backward step of a scaled loss: makes the factor that undoes the scale, and clips, or says that the step is to be skipped
+ * because a gradient is not finite; doubles the scale after some good steps, halves it after a bad one.
+ *
+ * Shape: sumOfSquares [] of all scaled gradients, state [2] = [scale, good steps since it changed], changed in place → [factor, norm]
+ * for the updates' `clip`: the factor is −1 for a step to be skipped, and NaN if a gradient is not finite at a scale of 1.
+ *
+ * @throws {ShapeError} if a shape is another.
+ * @see Micikevicius et al., "Mixed precision training", ICLR 2018.
+ */
+export function updateLossScale(
+  recorder: Recorder,
+  sumOfSquares: Tensor,
+  state: Tensor,
+  { interval, limit = LARGEST }: LossScaleUpdate,
+): Tensor {
+  expectShape(sumOfSquares, [], "updateLossScale: sumOfSquares");
+  expectShape(state, [2], "updateLossScale: state");
+  const clip = recorder.empty([2]);
+  recorder.dispatch({
+    label: "loss scale",
+    kernel: LOSS_SCALE.variant(),
+    tensors: { sum_of_squares: sumOfSquares, state, clip },
+    uniforms: { limit: Math.min(limit, LARGEST), interval: Math.min(interval, LARGEST) },
+    workgroups: 1,
+    flops: 5,
   });
   return clip;
 }

@@ -204,6 +204,36 @@ export function adagradStep(
   return shaped(p.shape, result);
 }
 
+/** What {@linkcode lossScaleStep} works on. */
+export interface LossScaleState {
+  /** The factor of the loss. */
+  readonly scale: number;
+  /** Good steps since it changed. */
+  readonly good: number;
+}
+
+/**
+ * Dynamic loss scaling after a backward step whose gradients are `scale` times too large, from the sum of their squares.
+ *
+ * If it is finite: norm = √squares / scale, factor = min(1, limit / norm) / scale, and after `interval` such steps the scale doubles,
+ * to 2²⁴ at most. If not, the factor is −1, by which the step is skipped, and the scale is halved; at a scale of 1 it is NaN.
+ */
+export function lossScaleStep(
+  { scale, good }: LossScaleState,
+  squares: number,
+  { limit, interval }: { readonly limit: number; readonly interval: number },
+): LossScaleState & { readonly factor: number; readonly norm: number } {
+  if (!Number.isFinite(squares)) {
+    const factor = scale > 1 ? -1 : NaN;
+    return { factor, norm: NaN, scale: scale < 2 ? 1 : scale / 2, good: 0 };
+  }
+  const norm = Math.sqrt(squares) / scale;
+  const factor = (norm <= limit ? 1 : limit / norm) / scale;
+  return good + 1 >= interval
+    ? { factor, norm, scale: scale > 2 ** 23 ? 2 ** 24 : 2 * scale, good: 0 }
+    : { factor, norm, scale, good: good + 1 };
+}
+
 /** Arrays of one shape. */
 function shaped<Name extends string>(
   shape: NdArray["shape"],

@@ -145,9 +145,9 @@ class Search {
     this.#options = options;
     this.#learningRate = trainer.learningRate;
     this.#step = trainer.step.value;
-    const { gpu, parameters } = trainer.network;
+    const { gpu } = trainer.network;
     try {
-      for (const tensor of parameters.trained()) {
+      for (const tensor of trainer.trained()) {
         const copy = gpu.empty(tensor.shape, "f32", "state before the search");
         this.#saved.push({ tensor, copy });
         gpu.device.copy(tensor, 0, copy, 0, tensor.bytes);

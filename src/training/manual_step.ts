@@ -75,7 +75,7 @@ export class ManualStep {
     let step = this.#current;
     if (y.type !== step.y.type || !shapesEqual(y.shape, step.y.shape)) {
       // Not the usual targets of this loss: record for them and repeat the forward step, which the buffers know already.
-      if (y.shape[0] !== rows || y.type === "u8") {
+      if (y.shape[0] !== rows || (y.type !== "u32" && y.type !== "f32")) {
         throw new ShapeError(
           `backward: expected ${rows} class indices (u32) or rows of targets (f32), ` +
             `got ${formatShape(y.shape)} (${y.type})`,
@@ -110,9 +110,10 @@ export class ManualStep {
   #forward(x: Tensor, targets: TargetKind, ...after: string[]): Tensor {
     const { inputShape } = this.#trainer.network;
     const [rows = 0, ...shape] = x.shape;
-    if (!shapesEqual(shape, inputShape) || rows === 0) {
+    if (!shapesEqual(shape, inputShape) || rows === 0 || x.type !== "f32") {
       throw new ShapeError(
-        `forward: expected x of shape [n, ${inputShape.join(", ")}], got ${formatShape(x.shape)}`,
+        `forward: expected x of shape [n, ${inputShape.join(", ")}] (f32), ` +
+          `got ${formatShape(x.shape)} (${x.type})`,
       );
     }
     const step = this.#record(rows, targets);

@@ -6,21 +6,23 @@
 
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
-import type { Tensor } from "../gpu/tensor.ts";
+import type { Float, Tensor } from "../gpu/tensor.ts";
 import { checkLayers } from "../layers/description.ts";
 import type { Layer } from "../layers/layer.ts";
 import { Stack } from "../layers/stack.ts";
+import { cast } from "../ops/cast.ts";
+import { multiply } from "../ops/elementwise.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { ParameterStore } from "./parameters.ts";
 
 /** The output of all layers, and the way back. */
 export interface NetworkOutput {
-  /** Shape: [n, k]; further dimensions are flattened. */
+  /** In 32 bits. Shape: [n, k]; further dimensions are flattened. */
   readonly outputs: Tensor;
   /** Records what changes the layers' buffers, as after every training step. */
   readonly updateBuffers: () => void;
-  /** Records the backward steps of all layers, given ∂C/∂outputs. */
-  readonly backward: (gradient: Tensor) => void;
+  /** Records the backward steps of all layers, given ∂C/∂outputs, and a factor for it (scalar). */
+  readonly backward: (gradient: Tensor, factor?: Tensor) => void;
 }
 
 /** Streams of random numbers above this one belong to layers; those below to parameters and shuffling. */
@@ -35,6 +37,8 @@ export class Network {
   /** The shape of one output. */
   readonly outputShape: Shape;
   readonly parameters: ParameterStore;
+  /** The type of what layers hand on from now on. Inputs, outputs, parameters and their gradients are f32 all the same. */
+  activationType: Float = "f32";
   readonly #stack: Stack;
 
   /**
@@ -75,14 +79,19 @@ export class Network {
       buffers: this.parameters.named("buffers"),
       afterForward: (record) => updates.push(record),
       training,
+      activationType: this.activationType,
       inputGradient: false,
       inputActivation: "linear",
       random: { seed: this.seed, stream: LAYER_STREAM, counter: step },
     });
     return {
-      outputs: y.reshape([x.shape[0]!, sizeOf(this.outputShape)]),
+      outputs: cast(recorder, y, "f32").reshape([x.shape[0]!, sizeOf(this.outputShape)]),
       updateBuffers: () => updates.forEach((record) => record()),
-      backward: (gradient) => void backward(gradient.reshape(y.shape)),
+      backward: (gradient, factor) => {
+        const dy = gradient.reshape(y.shape);
+        if (factor === undefined) return void backward(cast(recorder, dy, y.type));
+        backward(multiply(recorder, dy, factor, { out: recorder.empty(y.shape, y.type) }));
+      },
     };
   }
 

@@ -6,7 +6,8 @@
 
 import { Program, type ProgramRecorder, ScratchPool } from "../gpu/program.ts";
 import { type Recorder, Scalar } from "../gpu/recorder.ts";
-import type { DataType, Tensor } from "../gpu/tensor.ts";
+import { checkFloat16, type DataType, type Tensor } from "../gpu/tensor.ts";
+import { OptionError } from "../errors.ts";
 import { checkOneOf } from "../options.ts";
 import { type LossFunction, type LossName, resolveLoss } from "../losses/losses.ts";
 import type { LossOptions, LossResult } from "../ops/losses.ts";
@@ -17,6 +18,7 @@ import { matches, recordSums } from "../ops/statistics.ts";
 import { type Optimizer, rateAt } from "../optimizers/optimizer.ts";
 import type { Schedule } from "../optimizers/schedules.ts";
 import type { BatchTensors, Feed } from "./feed.ts";
+import { LossScale, type LossScalingOptions } from "./loss_scale.ts";
 import type { Network } from "./network.ts";
 import { StatisticsTable } from "./statistics.ts";
 
@@ -31,7 +33,23 @@ export interface CompileOptions {
   optimizer: Optimizer;
   /** What is measured besides. Default: nothing. */
   metrics?: readonly MetricName[];
+  /**
+   * In how many bits numbers are kept; sums are computed in 32 bits in any case. "mixed" needs the adapter's feature shader-f16, and
+   * keeps in 16 bits what layers hand on, the gradients that come back, and the copy of the weights that they compute with. 32 bits
+   * are kept of parameters, their gradients, the optimiser's memory, the inputs and outputs of the model, and inside a layer. It
+   * holds for `fit`, `evaluate`, `predict` and the three steps. Default "f32".
+   */
+  precision?: Precision;
+  /**
+   * Of "mixed" only: the gradient of the loss is multiplied by a scale, which the update divides by again, so that small gradients do
+   * not vanish in 16 bits. If a gradient is not finite, the step is skipped and the scale halved; after some good steps it doubles.
+   * The number of the step goes on, for the learning rate and for Adam's corrections, and running statistics change, as in any step.
+   */
+  lossScaling?: LossScalingOptions;
 }
+
+/** In how many bits numbers are kept: all in 32, or activations and a copy of the weights in 16. */
+export type Precision = "f32" | "mixed";
 
 /** The sections of a training program. */
 export const SECTIONS = {
@@ -52,6 +70,8 @@ export class Trainer {
   learningRate: number | Schedule;
   /** Sums of training steps. */
   readonly statistics: StatisticsTable;
+  /** That of mixed precision. */
+  readonly lossScale: LossScale | undefined;
   /** The number of the next training step. */
   readonly step: Scalar = new Scalar(0);
   readonly #lossFunction: LossFunction;
@@ -60,10 +80,22 @@ export class Trainer {
   readonly #pool: ScratchPool;
   readonly #programs = new Map<Feed, Map<string, Program>>();
 
-  /** @throws {OptionError} if a loss or metric does not exist. */
-  constructor(network: Network, { loss, optimizer, metrics = [] }: CompileOptions) {
+  /**
+   * @throws {OptionError} if a loss, metric or precision does not exist; {@linkcode GpuError} if the adapter has no 16-bit floats and
+   * they are wanted.
+   */
+  constructor(network: Network, options: CompileOptions) {
+    const { loss, optimizer, metrics = [], precision = "f32", lossScaling } = options;
     this.#lossFunction = resolveLoss(loss);
     for (const metric of metrics) checkOneOf(metric, "compile: metrics", ["accuracy"]);
+    checkOneOf(precision, "compile: precision", ["f32", "mixed"]);
+    const mixed = precision === "mixed";
+    if (mixed) checkFloat16(network.gpu.device, `compile: precision "mixed"`);
+    if (!mixed && lossScaling !== undefined) {
+      throw new OptionError(`compile: lossScaling needs the precision "mixed", got "${precision}"`);
+    }
+    this.lossScale = mixed ? new LossScale(network.gpu, lossScaling) : undefined;
+    network.activationType = mixed ? "f16" : "f32";
     this.network = network;
     this.loss = loss;
     this.metrics = metrics;
@@ -137,7 +169,7 @@ export class Trainer {
     recorder.section(SECTIONS.backward);
     const result = this.#lossFunction(recorder, outputs, y, { gradient: true, ...lossOptions });
     onLosses(result, outputs);
-    backward(result.gradient!);
+    backward(result.gradient!, this.lossScale?.factor);
     recorder.section(SECTIONS.update);
     this.#recordUpdate(recorder);
     return outputs;
@@ -148,6 +180,12 @@ export class Trainer {
     const { optimizer, step: { value: step } } = this;
     const numbers = optimizer.stepNumbers(rateAt(this.learningRate, step), step);
     for (const [name, scalar] of Object.entries(this.#numbers)) scalar.value = numbers[name]!;
+  }
+
+  /** Everything that a training step builds upon: what the network has of it, and the scale of the loss. */
+  trained(): readonly Tensor[] {
+    const own = this.lossScale === undefined ? [] : [this.lossScale.state];
+    return [...this.network.parameters.trained(), ...own];
   }
 
   /** Frees the programs that were recorded for a feed, and the feed. */
@@ -167,6 +205,7 @@ export class Trainer {
     for (const feed of [...this.#programs.keys()]) this.release(feed);
     this.#pool.dispose();
     this.statistics.dispose();
+    this.lossScale?.dispose();
   }
 
   #program(feed: Feed, name: string, build: (recorder: ProgramRecorder) => void): Program {
@@ -204,7 +243,7 @@ export class Trainer {
     const cut = (flat: Tensor) => parameters.pieces(flat);
     const gradients = cut(parameters.gradients);
     const state = this.#state.map(cut);
-    const clip = recordClip(recorder, gradients, this.optimizer.clipNorm);
+    const clip = this.#recordClip(recorder, gradients);
     cut(parameters.values).forEach((values, i) => {
       const tensors = {
         parameters: values,
@@ -215,18 +254,14 @@ export class Trainer {
       this.optimizer.update(recorder, tensors, this.#numbers);
     });
   }
-}
 
-function recordClip(
-  recorder: Recorder,
-  gradients: readonly Tensor[],
-  limit: number | undefined,
-): Tensor | undefined {
-  if (limit === undefined) return undefined;
-  const squares = gradients.map((piece) => sumOfSquares(recorder, piece));
-  return clipScale(
-    recorder,
-    squares.reduce((total, piece) => add(recorder, total, piece)),
-    limit,
-  );
+  /** What the gradients are multiplied by first; undefined if by nothing. */
+  #recordClip(recorder: Recorder, gradients: readonly Tensor[]): Tensor | undefined {
+    const { lossScale, optimizer: { clipNorm } } = this;
+    if (lossScale === undefined && clipNorm === undefined) return undefined;
+    const squares = gradients.map((piece) => sumOfSquares(recorder, piece))
+      .reduce((total, piece) => add(recorder, total, piece));
+    return lossScale?.record(recorder, squares, clipNorm) ??
+      clipScale(recorder, squares, clipNorm!);
+  }
 }
