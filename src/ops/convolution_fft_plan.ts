@@ -115,7 +115,7 @@ export function fftConvolutionWorkspace(
   pass: ConvolutionPass,
   geometry: ConvolutionGeometry,
   count: number,
-  { software }: MethodOptions,
+  options: MethodOptions,
   whole: number,
 ): readonly number[] {
   const plan = fftConvolutionPlan(pass, geometry, count, whole);
@@ -125,7 +125,7 @@ export function fftConvolutionWorkspace(
     number,
     number,
   ];
-  const { parts } = chooseMatmul({ software }, plan.product, batches);
+  const { parts } = chooseMatmul(options, plan.product, batches);
   const product = plan.fused ? [] : [a, b, c, ...(parts > 1 ? [parts * c] : [])];
   const inA = fftWorkspace(plan.aSize, false);
   const inB = fftWorkspace(plan.bSize, false);

@@ -65,8 +65,8 @@ function productsOf(
 }
 
 /** Bytes of the parts of the products' sums, where these are split. */
-function splitBytes(products: Products, { software }: MethodOptions): number[] {
-  const { parts } = chooseMatmul({ software }, products, products.batches);
+function splitBytes(products: Products, options: MethodOptions): number[] {
+  const { parts } = chooseMatmul(options, products, products.batches);
   return parts > 1 ? [4 * parts * products.batches * products.m * products.n] : [];
 }
 

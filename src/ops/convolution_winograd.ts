@@ -79,11 +79,10 @@ function workspace(
   }
   const pass = passOf(name, geometry);
   if (pass === undefined) return [];
-  const { software, winogradTile } = options;
-  const { batches, rows, columns } = tilingOf(pass, count, winogradTile);
+  const { batches, rows, columns } = tilingOf(pass, count, options.winogradTile);
   const { summed } = pass;
   const size = { m: rows, n: columns, k: summed, transposeA: true, transposeB: false };
-  const { parts } = chooseMatmul({ software }, size, batches);
+  const { parts } = chooseMatmul(options, size, batches);
   const tensors = [summed * rows, summed * columns, rows * columns];
   if (parts > 1) tensors.push(parts * rows * columns);
   return tensors.map((length) => 4 * batches * length);

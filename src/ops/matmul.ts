@@ -5,6 +5,7 @@
  */
 
 import blockText from "../../kernels/matmul_block.wgsl" with { type: "text" };
+import broadcastText from "../../kernels/matmul_broadcast.wgsl" with { type: "text" };
 import partsText from "../../kernels/matmul_parts.wgsl" with { type: "text" };
 import plainText from "../../kernels/matmul_plain.wgsl" with { type: "text" };
 import registerText from "../../kernels/matmul_register.wgsl" with { type: "text" };
@@ -23,6 +24,7 @@ import {
   chooseMatmul,
   type MatmulPlan,
   type MatmulSize,
+  type MatmulTile,
 } from "./matmul_plan.ts";
 
 /** Options of {@linkcode matmul}. */
@@ -53,6 +55,12 @@ const BLOCK = new KernelFamily("matmul/block", [
   ACTIVATION_SOURCE,
   STORE_SOURCE,
   { name: "matmul_block.wgsl", text: blockText },
+]);
+const BROADCAST = new KernelFamily("matmul/broadcast", [
+  NAN_SOURCE,
+  ACTIVATION_SOURCE,
+  STORE_SOURCE,
+  { name: "matmul_broadcast.wgsl", text: broadcastText },
 ]);
 const PLAIN = new KernelFamily("matmul/plain", [
   NAN_SOURCE,
@@ -275,6 +283,8 @@ function launch(
       LANES_N: lanesN,
       TAIL: k % 4 !== 0,
     });
+  } else if (plan.family === "broadcast") {
+    kernel = BROADCAST.variant({ ...layout, ...broadcastParameters(plan, size) });
   } else {
     kernel = BLOCK.variant({ ...layout, ...blockParameters(plan, plan.depth).parameters });
   }
@@ -284,6 +294,26 @@ function launch(
     uniforms: { m, n, k, chunk, tiles_m: tilesM, tiles_n: tilesN, parts, ...stack },
     workgroups: tilesM * tilesN * parts * batches,
   });
+}
+
+/** The parameters of the kernel that are named for the two parts the operands play: x is spread, lanes lie along y. */
+function broadcastParameters(
+  { rowGroups, columnGroups, lanesM }: MatmulTile,
+  { transposeA, transposeB, k }: MatmulSize,
+) {
+  const swapped = lanesM > 1; // lanes along the rows, so x is b
+  const [groupsX, groupsY] = swapped ? [columnGroups, rowGroups] : [rowGroups, columnGroups];
+  const innerK = { a: !transposeA, b: transposeB };
+  const [x, y] = swapped ? ["b", "a"] as const : ["a", "b"] as const;
+  return {
+    SWAPPED: swapped,
+    ...{ X: x, SIDE_X: swapped ? "n" : "m", INNER_K_X: innerK[x] },
+    ...{ Y: y, SIDE_Y: swapped ? "m" : "n", INNER_K_Y: innerK[y] },
+    LOADS_X: groupsX / 2,
+    ROWS_X: 4 * groupsX,
+    GROUPS_Y: groupsY,
+    TAIL: k % 4 !== 0,
+  };
 }
 
 function checkMatmul(a: Tensor, b: Tensor, options: MatmulOptions): Products {

@@ -41,11 +41,16 @@ export type MatmulPlan =
   & (
     | { readonly family: "plain" }
     | ({ readonly family: "register" } & MatmulTile)
+    /** Eight lanes, all along the rows or along the columns, whose tile has a multiple of 8 along the other side. */
+    | ({ readonly family: "broadcast" } & MatmulTile)
     | (
       & { readonly family: "block"; /** Steps of k in workgroup memory. */ readonly depth: number }
       & MatmulTile
     )
   );
+
+/** What the choice of a variant depends on. */
+export type MatmulAdapter = Pick<AdapterInfo, "software" | "subgroupSize">;
 
 /** A tile and its speed relative to the others where the matrix is large. */
 interface Candidate {
@@ -70,6 +75,20 @@ export const SOFTWARE_TILES: readonly Candidate[] = [
   { tile: { rowGroups: 4, columnGroups: 4, lanesM: 1, lanesN: 8 }, speed: 13.8 },
 ];
 
+/** Tiles of eight invocations that share their loads, on the same adapter, measured in the same way. */
+export const BROADCAST_TILES: readonly Candidate[] = [
+  { tile: { rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8 }, speed: 27.9 },
+  { tile: { rowGroups: 1, columnGroups: 2, lanesM: 8, lanesN: 1 }, speed: 27.9 },
+  { tile: { rowGroups: 4, columnGroups: 1, lanesM: 1, lanesN: 8 }, speed: 39.5 },
+  { tile: { rowGroups: 1, columnGroups: 4, lanesM: 8, lanesN: 1 }, speed: 39.3 },
+  { tile: { rowGroups: 4, columnGroups: 2, lanesM: 1, lanesN: 8 }, speed: 44.7 },
+  { tile: { rowGroups: 2, columnGroups: 4, lanesM: 8, lanesN: 1 }, speed: 43.8 },
+  { tile: { rowGroups: 8, columnGroups: 2, lanesM: 1, lanesN: 8 }, speed: 50.6 },
+  { tile: { rowGroups: 2, columnGroups: 8, lanesM: 8, lanesN: 1 }, speed: 56.2 },
+];
+/** Invocations of a broadcast tile: fewer in a subgroup cannot share their loads. */
+const BROADCAST_LANES = 8;
+
 /** Block tiles for cards: 128×128, 64×64 and 32×32, in the order of their arithmetic per load. */
 export const CARD_TILES: readonly Candidate[] = [
   { tile: { rowGroups: 1, columnGroups: 1, lanesM: 8, lanesN: 8 }, speed: 40, depth: 16 },
@@ -92,32 +111,50 @@ const MIN_CHUNK = 256;
  * @param batches Products of this size that run together.
  */
 export function chooseMatmul(
-  { software }: Pick<AdapterInfo, "software">,
-  { m, n, k }: MatmulSize,
+  adapter: MatmulAdapter,
+  size: MatmulSize,
   batches = 1,
 ): MatmulPlan {
-  const candidates = software ? SOFTWARE_TILES : CARD_TILES;
-  const parallel = software ? SOFTWARE_PARALLEL : CARD_PARALLEL;
-  let best: Candidate = candidates[0]!;
-  let bestTime = Infinity;
-  for (const candidate of candidates) {
-    const { rows, columns } = blockOf(candidate.tile);
-    const workgroups = batches * Math.ceil(m / rows) * Math.ceil(n / columns);
-    // Workgroups run in rounds of `parallel`; a last round that is not full takes as long as a full one,
-    // unless the sum over k can be split to fill it.
-    const rounds = k >= 2 * MIN_CHUNK
-      ? Math.max(1, workgroups / parallel)
-      : Math.ceil(workgroups / parallel);
-    const time = rounds * rows * columns / candidate.speed;
-    if (time < bestTime) [best, bestTime] = [candidate, time];
+  return matmulCandidates(adapter, size, batches)[0]!;
+}
+
+/**
+ * The variants that an adapter can run, the one with the least estimated time first.
+ *
+ * @param batches Products of this size that run together.
+ */
+export function matmulCandidates(
+  adapter: MatmulAdapter,
+  { m, n, k }: MatmulSize,
+  batches = 1,
+): MatmulPlan[] {
+  const parallel = adapter.software ? SOFTWARE_PARALLEL : CARD_PARALLEL;
+  const estimated = familiesOf(adapter).flatMap(({ family, tiles }) =>
+    tiles.map(({ tile, depth, speed }) => {
+      const { rows, columns } = blockOf(tile);
+      const workgroups = batches * Math.ceil(m / rows) * Math.ceil(n / columns);
+      // Workgroups run in rounds of `parallel`; a last round that is not full takes as long as a full one,
+      // unless the sum over k can be split to fill it.
+      const rounds = k >= 2 * MIN_CHUNK
+        ? Math.max(1, workgroups / parallel)
+        : Math.ceil(workgroups / parallel);
+      const parts = splitSum(k, workgroups, 2 * parallel, depth ?? 4);
+      const plan: MatmulPlan = family === "block"
+        ? { family, ...tile, depth: depth!, ...parts }
+        : { family, ...tile, ...parts };
+      return { plan, time: rounds * rows * columns / speed };
+    })
+  );
+  return estimated.sort((a, b) => a.time - b.time).map(({ plan }) => plan);
+}
+
+/** The families that are worth a try, with their tiles. */
+function familiesOf({ software, subgroupSize }: MatmulAdapter) {
+  if (!software) return [{ family: "block", tiles: CARD_TILES }] as const;
+  if (subgroupSize < BROADCAST_LANES) {
+    return [{ family: "register", tiles: SOFTWARE_TILES }] as const;
   }
-  const { tile, depth } = best;
-  const { rows, columns } = blockOf(tile);
-  const workgroups = batches * Math.ceil(m / rows) * Math.ceil(n / columns);
-  const parts = splitSum(k, workgroups, 2 * parallel, depth ?? 4);
-  return depth === undefined
-    ? { family: "register", ...tile, ...parts }
-    : { family: "block", ...tile, depth, ...parts };
+  return [{ family: "broadcast", tiles: BROADCAST_TILES }] as const;
 }
 
 /** The rows and columns of the result that a workgroup computes. */
