@@ -34,7 +34,12 @@ interface Guarded {
   readonly buffer: GPUBuffer;
 }
 
-const ARRAYS = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array } as const;
+const ARRAYS = {
+  f32: Float32Array,
+  u32: Uint32Array,
+  u8: Uint8Array,
+  texture: Float32Array,
+} as const;
 
 /** Runs dispatches at once, like the `Gpu` behind it, on tensors between canaries. */
 export class CanaryRecorder implements Recorder {
@@ -47,6 +52,8 @@ export class CanaryRecorder implements Recorder {
   readonly #gpu: Gpu;
   readonly #substitute: (kernel: Kernel) => Kernel;
   readonly #guarded: Guarded[] = [];
+  /** Nothing can be written beside them: they have no surroundings. */
+  readonly #textures: Tensor<"texture">[] = [];
   readonly #released = new Set<Storage>();
   readonly #written = new Set<Storage>();
 
@@ -69,6 +76,11 @@ export class CanaryRecorder implements Recorder {
   }
 
   empty<T extends DataType = "f32">(shape: Shape, type: T = "f32" as T): Tensor<T> {
+    if (type === "texture") {
+      const texture = this.#gpu.empty(shape, "texture");
+      this.#textures.push(texture);
+      return texture as Tensor<DataType> as Tensor<T>;
+    }
     return this.#make(shape, type, undefined);
   }
 
@@ -121,6 +133,8 @@ export class CanaryRecorder implements Recorder {
   /** Frees all tensors. */
   dispose(): void {
     for (const { tensor } of this.#guarded) tensor.dispose();
+    for (const texture of this.#textures) texture.dispose();
+    this.#textures.length = 0;
     this.#guarded.length = 0;
   }
 

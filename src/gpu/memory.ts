@@ -8,7 +8,7 @@ import { GpuError, OutOfMemoryError } from "../errors.ts";
 
 /** What the device holds for this process. */
 export interface MemoryUse {
-  /** Buffers now alive. */
+  /** Buffers and textures now alive. */
   readonly buffers: number;
   /** Their bytes. */
   readonly bytes: number;
@@ -21,7 +21,15 @@ export function paddedBytes(bytes: number): number {
   return Math.max(16, Math.ceil(bytes / 16) * 16);
 }
 
-/** Makes buffers, refuses those over the limits, and counts what is alive. */
+/** Texels in a row of a texture, four floats each. */
+const ROW_BYTES = 16 * 4096;
+
+/** Bytes of a texture for `bytes` of content: whole rows. */
+export function textureBytes(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / ROW_BYTES)) * ROW_BYTES;
+}
+
+/** Makes buffers and textures, refuses those over the limits, and counts what is alive. */
 export class Memory {
   readonly #device: GPUDevice;
   #buffers = 0;
@@ -52,18 +60,50 @@ export class Memory {
       );
     }
     const buffer = this.#device.createBuffer({ size, usage, label });
-    this.#buffers++;
-    this.#bytes += size;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
+    this.#count(size);
     return buffer;
   }
 
-  /** Destroys a buffer that {@linkcode Memory.allocate} made; the GPU finishes submitted work first. */
-  free(buffer: GPUBuffer): void {
-    this.#buffers--;
-    this.#bytes -= buffer.size;
-    buffer.destroy();
+  /**
+   * Makes a texture for at least `bytes` of floats.
+   *
+   * @throws {OutOfMemoryError} before the GPU is asked, if it is over the device's limit.
+   */
+  allocateTexture(bytes: number, label: string): GPUTexture {
+    const size = textureBytes(bytes);
+    const limit = ROW_BYTES * this.#device.limits.maxTextureDimension2D;
+    if (size > limit) {
+      throw new OutOfMemoryError(
+        `Cannot allocate ${size} bytes for ${label}: the device allows ${limit} bytes a texture`,
+      );
+    }
+    const texture = this.#device.createTexture({
+      size: [ROW_BYTES / 16, size / ROW_BYTES],
+      format: "rgba32float",
+      usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
+      label,
+    });
+    this.#count(size);
+    return texture;
   }
+
+  /** Destroys what this class made; the GPU finishes submitted work first. */
+  free(resource: GPUBuffer | GPUTexture): void {
+    this.#buffers--;
+    this.#bytes -= bytesOf(resource);
+    resource.destroy();
+  }
+
+  #count(bytes: number): void {
+    this.#buffers++;
+    this.#bytes += bytes;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
+  }
+}
+
+/** Bytes of a buffer or a texture. */
+export function bytesOf(resource: GPUBuffer | GPUTexture): number {
+  return "size" in resource ? resource.size : 16 * resource.width * resource.height;
 }
 
 /**
@@ -75,29 +115,34 @@ export class Storage {
   readonly bytes: number;
   /** Names it in listings and errors. */
   readonly label: string;
+  /** Whether a texture is behind it, or will be, and not a buffer. */
+  readonly isTexture: boolean;
   readonly #memory: Memory;
   readonly #owned: boolean;
-  #buffer: GPUBuffer | undefined;
+  #resource: GPUBuffer | GPUTexture | undefined;
   #disposed = false;
 
   /**
    * Describes memory that is there or will be assigned.
    *
-   * @param buffer The buffer, or undefined if one is assigned later.
-   * @param owned Whether disposing destroys the buffer.
+   * @param resource The buffer or texture, or undefined if one is assigned later.
+   * @param owned Whether disposing destroys it.
+   * @param isTexture Whether it is a texture. Default false.
    */
   constructor(
     memory: Memory,
     bytes: number,
     label: string,
-    buffer: GPUBuffer | undefined,
+    resource: GPUBuffer | GPUTexture | undefined,
     owned: boolean,
+    isTexture = false,
   ) {
     this.#memory = memory;
     this.bytes = bytes;
     this.label = label;
-    this.#buffer = buffer;
+    this.#resource = resource;
     this.#owned = owned;
+    this.isTexture = isTexture;
   }
 
   /** Whether the storage was disposed. */
@@ -105,9 +150,9 @@ export class Storage {
     return this.#disposed;
   }
 
-  /** Whether a buffer is behind it. */
+  /** Whether a buffer or texture is behind it. */
   get planned(): boolean {
-    return this.#buffer !== undefined;
+    return this.#resource !== undefined;
   }
 
   /**
@@ -116,23 +161,38 @@ export class Storage {
    * @throws {GpuError} if it was disposed, or belongs to a program that is still being recorded.
    */
   get buffer(): GPUBuffer {
+    if (this.isTexture) throw new GpuError(`Cannot use ${this.label} as a buffer`);
+    return this.#use() as GPUBuffer;
+  }
+
+  /**
+   * The texture.
+   *
+   * @throws {GpuError} as `buffer`.
+   */
+  get texture(): GPUTexture {
+    if (!this.isTexture) throw new GpuError(`Cannot use ${this.label} as a texture`);
+    return this.#use() as GPUTexture;
+  }
+
+  #use(): GPUBuffer | GPUTexture {
     if (this.#disposed) throw new GpuError(`Cannot use ${this.label}: it was disposed`);
-    if (this.#buffer === undefined) {
+    if (this.#resource === undefined) {
       throw new GpuError(`Cannot use ${this.label}: its program is still being recorded`);
     }
-    return this.#buffer;
+    return this.#resource;
   }
 
-  /** Gives planned storage its buffer. */
-  assign(buffer: GPUBuffer): void {
-    this.#buffer = buffer;
+  /** Gives planned storage its buffer or texture. */
+  assign(resource: GPUBuffer | GPUTexture): void {
+    this.#resource = resource;
   }
 
-  /** Destroys the buffer if it is owned; doing it twice is harmless. */
+  /** Destroys the buffer or texture if it is owned; doing it twice is harmless. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    if (this.#owned && this.#buffer !== undefined) this.#memory.free(this.#buffer);
-    this.#buffer = undefined;
+    if (this.#owned && this.#resource !== undefined) this.#memory.free(this.#resource);
+    this.#resource = undefined;
   }
 }

@@ -9,9 +9,12 @@ import type { Device } from "./device.ts";
 
 /** A dispatch ready to be encoded. */
 export interface Launch {
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
+  /** Undefined for a copy into a texture. */
+  readonly pipeline: GPUComputePipeline | undefined;
+  readonly bindGroup: GPUBindGroup | undefined;
   readonly grid: readonly [number, number];
+  /** Encodes the copy, where there is no pipeline. */
+  copy(encoder: GPUCommandEncoder): void;
 }
 
 /**
@@ -41,7 +44,14 @@ export async function profileDispatches(
   try {
     for (let repetition = 0; repetition < repetitions; repetition++) {
       const encoder = device.raw.createCommandEncoder();
-      launches.forEach(({ pipeline, bindGroup, grid }, i) => {
+      launches.forEach(({ pipeline, bindGroup, grid, copy }, i) => {
+        if (pipeline === undefined) {
+          // Copies are no part of a pass; they are timed from the end of one to the beginning of the next.
+          timestamp(encoder, { querySet: queries, endOfPassWriteIndex: 2 * i });
+          copy(encoder);
+          timestamp(encoder, { querySet: queries, beginningOfPassWriteIndex: 2 * i + 1 });
+          return;
+        }
         const pass = encoder.beginComputePass({
           timestampWrites: {
             querySet: queries,
@@ -50,7 +60,7 @@ export async function profileDispatches(
           },
         });
         pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
+        pass.setBindGroup(0, bindGroup!);
         pass.dispatchWorkgroups(...grid);
         pass.end();
       });
@@ -64,4 +74,12 @@ export async function profileDispatches(
     device.memory.free(resolved);
   }
   return samples.map((list) => list.sort((a, b) => a - b)[list.length >> 1]!);
+}
+
+/** A pass with nothing but a timestamp. */
+function timestamp(
+  encoder: GPUCommandEncoder,
+  timestampWrites: GPUComputePassTimestampWrites,
+): void {
+  encoder.beginComputePass({ timestampWrites }).end();
 }

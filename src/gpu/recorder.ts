@@ -67,7 +67,8 @@ export interface BoundDispatch {
  */
 export function bind(device: Device, dispatch: Dispatch): BoundDispatch {
   const { kernel, label } = dispatch;
-  const tensors = kernel.bindings.map(({ name }) => {
+  const tensors = kernel.bindings.map((binding) => {
+    const { name } = binding;
     const tensor = dispatch.tensors[name];
     if (tensor === undefined) throw new GpuError(`${label}: kernel ${kernel.name} needs "${name}"`);
     if (tensor.device !== device) {
@@ -76,8 +77,14 @@ export function bind(device: Device, dispatch: Dispatch): BoundDispatch {
     if (tensor.storage.disposed) {
       throw new GpuError(`${label}: tensor "${name}" (${tensor.storage.label}) was disposed`);
     }
+    if (binding.texture !== tensor.storage.isTexture) {
+      const [needed, given] = binding.texture ? ["texture", "buffer"] : ["buffer", "texture"];
+      throw new GpuError(
+        `${label}: kernel ${kernel.name} needs "${name}" in a ${needed}, got a ${given}`,
+      );
+    }
     const limit = device.raw.limits.maxStorageBufferBindingSize;
-    if (tensor.bytes > limit) {
+    if (tensor.bytes > limit && !binding.texture) {
       throw new OutOfMemoryError(
         `${label}: tensor "${name}" has ${tensor.bytes} bytes; the device binds ${limit} bytes`,
       );
@@ -131,7 +138,7 @@ export function createBindGroup(
   const { kernel } = dispatch;
   const entries: GPUBindGroupEntry[] = tensors.map((tensor, i) => ({
     binding: kernel.bindings[i]!.index,
-    resource: {
+    resource: tensor.storage.isTexture ? tensor.storage.texture.createView() : {
       buffer: tensor.storage.buffer,
       offset: tensor.offset,
       size: paddedBytes(tensor.bytes),
