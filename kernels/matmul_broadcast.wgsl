@@ -5,6 +5,7 @@
 // a, b, bias, c, VECTOR_* and parts as in matmul_register.wgsl. If lanes lie along n, x is a and y is b; along m, x is b
 // and y is a, and an invocation computes columns of cᵀ (SWAPPED). SIDE_X, SIDE_Y: m and n, or n and m.
 // INNER_K_X, INNER_K_Y: whether neighbours in memory are steps of k. TAIL: k is no multiple of 4.
+// TEXTURE_a, TEXTURE_b: the operand is read as vec4 from a texture (texels.wgsl), four times as fast there as from a buffer.
 // An invocation computes 8·LOADS_X values of SIDE_X × 4·GROUPS_Y of SIDE_Y, four steps of k at a time. Workgroup: 8
 // invocations, which must lie in one subgroup. A flat workgroup index, SIDE_X fastest (what is loaded of y stays in the cache).
 // Edges: loads are clamped, steps beyond the last are zero, stores are guarded. No loop runs beyond chunk / 4 + 1 trips.
@@ -28,15 +29,23 @@ struct Uniforms {
   parts: u32,
 }
 
+//# if TEXTURE_a
+@group(0) @binding(0) var a: texture_storage_2d<rgba32float, read>;
+//# else
 //# if VECTOR_a
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 //# else
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 //# end
+//# end
+//# if TEXTURE_b
+@group(0) @binding(1) var b: texture_storage_2d<rgba32float, read>;
+//# else
 //# if VECTOR_b
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
 //# else
 @group(0) @binding(1) var<storage, read> b: array<f32>;
+//# end
 //# end
 //# if VECTOR_c
 @group(0) @binding(2) var<storage, read_write> c: array<vec4f>;
@@ -51,6 +60,9 @@ struct Uniforms {
 // Four neighbours of a line of `width` numbers that begins at `line`; those beyond its end are its last ones.
 //# for M in a b
 fn load_${M}(line: u32, inner: u32, width: u32) -> vec4f {
+//# if TEXTURE_${M}
+  return textureLoad(${M}, texel((line + min(inner, width - 4u)) / 4u));
+//# else
 //# if VECTOR_${M}
   return ${M}[(line + min(inner, width - 4u)) / 4u];
 //# else
@@ -61,6 +73,7 @@ fn load_${M}(line: u32, inner: u32, width: u32) -> vec4f {
     ${M}[line + min(inner + 2u, last)],
     ${M}[line + min(inner + 3u, last)],
   );
+//# end
 //# end
 }
 //# end

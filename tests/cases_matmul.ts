@@ -159,6 +159,11 @@ const MIXED: readonly Variant[] = [
   });
 });
 
+/** Those in which an operand can be read as vec4. */
+const TEXTURE_VARIANTS = [...VARIANTS, ...MIXED].filter(
+  ({ transposeA, transposeB, whole: [m, n, k] }) => (transposeA ? m : k) || (transposeB ? k : n),
+);
+
 const tile = (
   rowGroups: number,
   columnGroups: number,
@@ -192,6 +197,7 @@ function drawTiled(
   variant: Variant,
   family: "register" | "broadcast" | "block",
   { depth, ...sizes }: MatmulTile & { depth?: number },
+  textures = false,
 ): Case {
   const [rows, columns] = [
     4 * sizes.rowGroups * sizes.lanesM,
@@ -204,6 +210,8 @@ function drawTiled(
   const one = { parts: 1, chunk: k };
   const plan: MatmulPlan = family === "block"
     ? { family, ...sizes, depth: depth!, ...one }
+    : family === "broadcast"
+    ? { family, ...sizes, textures, ...one }
     : { family, ...sizes, ...one };
   // Only the kernel without bias and activation writes parts.
   const splits = !variant.bias && variant.activation === "linear" && random.integer(2) === 0;
@@ -222,6 +230,17 @@ const rowsOf = (family: "register" | "broadcast", tiles: readonly MatmulTile[]):
     draws: 3 * VARIANTS.length,
     draw: (random, index) => drawTiled(random, VARIANTS[index % VARIANTS.length]!, family, sizes),
   }));
+
+/** The operands that can be read as vec4 come through textures. */
+const textureRows: Row[] = BROADCAST_TILES.map((sizes) => ({
+  name: `matmul broadcast from textures ${name(sizes)}`,
+  kernels: ["matmul_broadcast.wgsl", "texels.wgsl", "texture_copy.wgsl", ...KERNELS],
+  draws: 3 * TEXTURE_VARIANTS.length,
+  draw: (random, index) => {
+    const variant = TEXTURE_VARIANTS[index % TEXTURE_VARIANTS.length]!;
+    return drawTiled(random, variant, "broadcast", sizes, true);
+  },
+}));
 
 /** A small tile of each family; of eight lanes both ways. */
 const SMALL_TILES = [
@@ -342,6 +361,7 @@ export const MATMUL_ROWS: readonly Row[] = [
   plainRow,
   ...rowsOf("register", REGISTER_TILES),
   ...rowsOf("broadcast", BROADCAST_TILES),
+  ...textureRows,
   ...mixedRows,
   ...blockRows,
   defaultRow,

@@ -134,6 +134,7 @@ const UPDATES: readonly Fault[] = [
 
 const REGISTER = "matmul register 4×4 by 2×4";
 const BROADCAST = "matmul broadcast 8×4 by 1×8";
+const TEXTURES = "matmul broadcast from textures 8×4 by 1×8";
 const ALONG_ROWS = "matmul broadcast 4×8 by 8×1";
 const BLOCK = "matmul block 4×4 by 8×8";
 
@@ -168,8 +169,9 @@ const MATMUL: readonly Fault[] = [
     "select(vec4f(0.0), four,",
     "select(four, four,",
   ),
-  fault(BROADCAST, "last step not clamped", "min(inner + 1u, last)", "inner + 1u"),
-  fault(BROADCAST, "line not clamped", "u.m - 1u) * u.k", "u.m) * u.k"),
+  fault(BROADCAST, "clamp one too early", "u.m - 1u) * u.k", "u.m - 2u) * u.k"),
+  fault(TEXTURES, "texels of another row", "/ 4096u", "/ 4095u"),
+  fault(TEXTURES, "texels not counted in fours", "width - 4u)) / 4u", "width - 4u)) / 2u"),
   fault(BROADCAST, "column guard <= for <", "column_0 < u.n", "column_0 <= u.n"),
   fault(BROADCAST, "a part too long", "min(k_begin + u.chunk, u.k)", "u.k"),
   fault(ALONG_ROWS, "columns exchanged", "c_0_0[0], c_1_0[0]", "c_1_0[0], c_0_0[0]"),

@@ -116,10 +116,10 @@ export function planConvolution(
 
 /** What the methods need to know besides the geometry. */
 function methodOptionsOf(
-  { adapter: { software, subgroupSize } }: Pick<Device, "adapter">,
+  { adapter: { software, subgroupSize, readableTextures } }: Pick<Device, "adapter">,
   { winogradTile = 2 }: AlgorithmOptions,
 ): MethodOptions {
-  return { software, subgroupSize, winogradTile };
+  return { software, subgroupSize, readableTextures, winogradTile };
 }
 
 /** @throws {OptionError} if an option is wrong for every convolution. */
@@ -148,6 +148,7 @@ export function checkAlgorithm(
     const refusal = METHODS[algorithm].refusal(pass, geometry, {
       software: false,
       subgroupSize: 0,
+      readableTextures: false,
       winogradTile,
     });
     if (refusal === undefined) continue;

@@ -14,6 +14,7 @@ import { ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import { copyToTexture, TEXELS_SOURCE } from "../gpu/texture.ts";
 import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
@@ -60,6 +61,7 @@ const BROADCAST = new KernelFamily("matmul/broadcast", [
   NAN_SOURCE,
   ACTIVATION_SOURCE,
   STORE_SOURCE,
+  TEXELS_SOURCE,
   { name: "matmul_broadcast.wgsl", text: broadcastText },
 ]);
 const PLAIN = new KernelFamily("matmul/plain", [
@@ -273,6 +275,7 @@ function launch(
   const { rows, columns } = blockOf(plan);
   const tilesM = Math.ceil(m / rows);
   const tilesN = Math.ceil(n / columns);
+  const copies: Record<string, Tensor<"texture">> = {};
   const groups = { ROW_GROUPS: rowGroups, COLUMN_GROUPS: columnGroups };
   let kernel;
   if (plan.family === "register") {
@@ -284,16 +287,31 @@ function launch(
       TAIL: k % 4 !== 0,
     });
   } else if (plan.family === "broadcast") {
-    kernel = BROADCAST.variant({ ...layout, ...broadcastParameters(plan, size) });
+    const TEXTURE_a = plan.textures && layout.VECTOR_a;
+    const TEXTURE_b = plan.textures && layout.VECTOR_b;
+    const parameters = { TEXTURE_a, TEXTURE_b, ...broadcastParameters(plan, size) };
+    kernel = BROADCAST.variant({ ...layout, ...parameters });
+    if (TEXTURE_a) {
+      const first = stack.a_first * m * k;
+      copies.a = copyToTexture(recorder, `${label}, copy of a`, a, first, [size.countA, m, k]);
+      stack.a_first = 0;
+    }
+    if (TEXTURE_b) {
+      const first = stack.b_first * n * k;
+      copies.b = copyToTexture(recorder, `${label}, copy of b`, b, first, [size.countB, k, n]);
+      stack.b_first = 0;
+    }
   } else {
     kernel = BLOCK.variant({ ...layout, ...blockParameters(plan, plan.depth).parameters });
   }
   recorder.dispatch({
     ...common,
     kernel,
+    tensors: { ...tensors, ...copies },
     uniforms: { m, n, k, chunk, tiles_m: tilesM, tiles_n: tilesN, parts, ...stack },
     workgroups: tilesM * tilesN * parts * batches,
   });
+  for (const copy of Object.values(copies)) recorder.release(copy);
 }
 
 /** The parameters of the kernel that are named for the two parts the operands play: x is spread, lanes lie along y. */
