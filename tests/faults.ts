@@ -170,7 +170,7 @@ const MATMUL: readonly Fault[] = [
     "select(four, four,",
   ),
   fault(BROADCAST, "clamp one too early", "u.m - 1u) * u.k", "u.m - 2u) * u.k"),
-  fault(TEXTURES, "texels of another row", "/ 4096u", "/ 4095u"),
+  fault(TEXTURES, "texels of another row", "/ 4096u", "/ 2048u"),
   fault(TEXTURES, "texels not counted in fours", "width - 4u)) / 4u", "width - 4u)) / 2u"),
   fault(BROADCAST, "a part too long", "min(k_begin + u.chunk, u.k)", "u.k"),
   fault(ALONG_ROWS, "columns exchanged", "c_0_0[0], c_1_0[0]", "c_1_0[0], c_0_0[0]"),
