@@ -4,24 +4,38 @@
  * @module
  */
 
-import { CARD_TILES, type MatmulPlan, SOFTWARE_TILES } from "../src/ops/matmul_plan.ts";
+import {
+  BROADCAST_TILES,
+  CARD_TILES,
+  type MatmulPlan,
+  SOFTWARE_TILES,
+} from "../src/ops/matmul_plan.ts";
 import { registerBenchmarks } from "./suite.ts";
 import { matmulWorkload } from "./workloads.ts";
 
 const SIZE = 512;
 const SUM = { parts: 1, chunk: SIZE };
 
-const plans: MatmulPlan[] = [...SOFTWARE_TILES, ...CARD_TILES].map(({ tile, depth }) =>
-  depth === undefined
-    ? { family: "register", ...tile, ...SUM }
-    : { family: "block", ...tile, depth, ...SUM }
-);
+const plans: MatmulPlan[] = [
+  ...SOFTWARE_TILES.map(({ tile }): MatmulPlan => ({ family: "register", ...tile, ...SUM })),
+  ...BROADCAST_TILES.flatMap(({ tile }) =>
+    [false, true].map((textures): MatmulPlan => ({
+      family: "broadcast",
+      ...{ ...tile, textures, ...SUM },
+    }))
+  ),
+  ...CARD_TILES.map(({ tile, depth }): MatmulPlan => ({
+    family: "block",
+    ...{ ...tile, depth: depth!, ...SUM },
+  })),
+];
 
 /** `register 16×8, workgroup 1×8`: rows × columns of an invocation, then of invocations in a workgroup. */
 function planName(plan: MatmulPlan): string {
   if (plan.family === "plain") return "plain";
   const { family, rowGroups, columnGroups, lanesM, lanesN } = plan;
-  return `${family} ${4 * rowGroups}×${4 * columnGroups}, workgroup ${lanesM}×${lanesN}`;
+  const from = plan.family === "broadcast" && plan.textures ? " from textures" : "";
+  return `${family}${from} ${4 * rowGroups}×${4 * columnGroups}, workgroup ${lanesM}×${lanesN}`;
 }
 
 await registerBenchmarks(() => [

@@ -45,6 +45,8 @@ export class CanaryRecorder implements Recorder {
   readonly #gpu: Gpu;
   readonly #substitute: (kernel: Kernel) => Kernel;
   readonly #guarded: Guarded[] = [];
+  /** Nothing can be written beside them: they have no surroundings. */
+  readonly #textures: Tensor<"texture">[] = [];
   readonly #released = new Set<Storage>();
   readonly #written = new Set<Storage>();
 
@@ -67,6 +69,11 @@ export class CanaryRecorder implements Recorder {
   }
 
   empty<T extends DataType = Float>(shape: Shape, type: T = "f32" as T): Tensor<T> {
+    if (type === "texture") {
+      const texture = this.#gpu.empty(shape, "texture");
+      this.#textures.push(texture);
+      return texture as Tensor<DataType> as Tensor<T>;
+    }
     return this.#make(shape, type, undefined);
   }
 
@@ -120,6 +127,8 @@ export class CanaryRecorder implements Recorder {
   /** Frees all tensors. */
   dispose(): void {
     for (const { tensor } of this.#guarded) tensor.dispose();
+    for (const texture of this.#textures) texture.dispose();
+    this.#textures.length = 0;
     this.#guarded.length = 0;
   }
 

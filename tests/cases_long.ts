@@ -114,6 +114,12 @@ export const LONG: Record<string, (random: Random) => Case> = {
     ),
   "matmul, k = 200,003": (random) => productCase(random, 200_003),
   "matmul, k = 1,000,003": (random) => productCase(random, 1_000_003),
+  "matmul from textures, k = 200,004": (random) =>
+    productCase(random, 200_004, {
+      family: "broadcast",
+      ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: true },
+      ...{ parts: 2, chunk: 100_004 },
+    }),
   "matmul plain in parts, k = 200,003": (random) =>
     productCase(random, 200_003, { family: "plain", parts: 4, chunk: 50_001 }),
   "statistics of channels of 1,000,003 values": (random) =>

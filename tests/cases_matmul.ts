@@ -159,6 +159,11 @@ const MIXED: readonly Variant[] = [
   });
 });
 
+/** Those in which an operand can be read as vec4. */
+const TEXTURE_VARIANTS = [...VARIANTS, ...MIXED].filter(
+  ({ transposeA, transposeB, whole: [m, n, k] }) => (transposeA ? m : k) || (transposeB ? k : n),
+);
+
 const tile = (
   rowGroups: number,
   columnGroups: number,
@@ -175,6 +180,12 @@ const REGISTER_TILES: readonly MatmulTile[] = [
   tile(2, 2, 1, 8),
   tile(4, 2, 1, 8),
 ];
+const BROADCAST_TILES: readonly MatmulTile[] = [
+  tile(2, 1, 1, 8),
+  tile(1, 2, 8, 1),
+  tile(4, 2, 1, 8),
+  tile(2, 4, 8, 1),
+];
 const BLOCK_TILES: readonly (MatmulTile & { depth: number })[] = [
   { ...tile(1, 1, 8, 8), depth: 16 },
   { ...tile(2, 2, 8, 8), depth: 16 },
@@ -184,8 +195,9 @@ const BLOCK_TILES: readonly (MatmulTile & { depth: number })[] = [
 function drawTiled(
   random: Random,
   variant: Variant,
-  family: "register" | "block",
+  family: "register" | "broadcast" | "block",
   { depth, ...sizes }: MatmulTile & { depth?: number },
+  textures = false,
 ): Case {
   const [rows, columns] = [
     4 * sizes.rowGroups * sizes.lanesM,
@@ -194,11 +206,15 @@ function drawTiled(
   const [wholeM, wholeN, wholeK] = variant.whole;
   const m = side(random, rows, wholeM);
   const n = side(random, columns, wholeN);
-  const k = side(random, pick(random, [depth ?? 8, 64]), wholeK);
+  // Two rows of k numbers and more are more than a row of a texture; an activation would make the bound too wide.
+  const long = textures && variant.activation === "linear" ? 8208 : 64;
+  const k = side(random, pick(random, [depth ?? 8, long]), wholeK);
   const one = { parts: 1, chunk: k };
-  const plan: MatmulPlan = family === "register"
-    ? { family, ...sizes, ...one }
-    : { family, ...sizes, depth: depth!, ...one };
+  const plan: MatmulPlan = family === "block"
+    ? { family, ...sizes, depth: depth!, ...one }
+    : family === "broadcast"
+    ? { family, ...sizes, textures, ...one }
+    : { family, ...sizes, ...one };
   // Only the kernel without bias and activation writes parts.
   const splits = !variant.bias && variant.activation === "linear" && random.integer(2) === 0;
   return matmulCase(random, variant, [m, n, k], splits ? split(plan, k, random) : plan);
@@ -209,21 +225,38 @@ const name = ({ rowGroups, columnGroups, lanesM, lanesN }: MatmulTile): string =
 
 const KERNELS = ["matmul_parts.wgsl", "matmul_store.wgsl"];
 
-const registerRows: Row[] = REGISTER_TILES.map((sizes) => ({
-  name: `matmul register ${name(sizes)}`,
-  kernels: ["matmul_register.wgsl", ...KERNELS],
-  draws: 3 * VARIANTS.length,
-  draw: (random, index) => drawTiled(random, VARIANTS[index % VARIANTS.length]!, "register", sizes),
+const rowsOf = (family: "register" | "broadcast", tiles: readonly MatmulTile[]): Row[] =>
+  tiles.map((sizes) => ({
+    name: `matmul ${family} ${name(sizes)}`,
+    kernels: [`matmul_${family}.wgsl`, ...KERNELS],
+    draws: 3 * VARIANTS.length,
+    draw: (random, index) => drawTiled(random, VARIANTS[index % VARIANTS.length]!, family, sizes),
+  }));
+
+/** The operands that can be read as vec4 come through textures. */
+const textureRows: Row[] = BROADCAST_TILES.map((sizes) => ({
+  name: `matmul broadcast from textures ${name(sizes)}`,
+  kernels: ["matmul_broadcast.wgsl", "texels.wgsl", "texture_copy.wgsl", ...KERNELS],
+  draws: 3 * TEXTURE_VARIANTS.length,
+  draw: (random, index) => {
+    const variant = TEXTURE_VARIANTS[index % TEXTURE_VARIANTS.length]!;
+    return drawTiled(random, variant, "broadcast", sizes, true);
+  },
 }));
 
-const mixedRows: Row[] = (["register", "block"] as const).map((family) => ({
-  name: `matmul ${family}, mixed alignment`,
+/** A small tile of each family; of eight lanes both ways. */
+const SMALL_TILES = [
+  ["register", REGISTER_TILES[1]!],
+  ["broadcast", BROADCAST_TILES[0]!],
+  ["broadcast", BROADCAST_TILES[1]!],
+  ["block", BLOCK_TILES[0]!],
+] as const;
+
+const mixedRows: Row[] = SMALL_TILES.map(([family, sizes]) => ({
+  name: `matmul ${family} ${name(sizes)}, mixed alignment`,
   kernels: [`matmul_${family}.wgsl`, ...KERNELS],
   draws: 2 * MIXED.length,
-  draw: (random, index) => {
-    const sizes = family === "register" ? REGISTER_TILES[1]! : BLOCK_TILES[0]!;
-    return drawTiled(random, MIXED[index % MIXED.length]!, family, sizes);
-  },
+  draw: (random, index) => drawTiled(random, MIXED[index % MIXED.length]!, family, sizes),
 }));
 
 const blockRows: Row[] = BLOCK_TILES.map((sizes) => ({
@@ -328,7 +361,9 @@ function refusals(): Refusal[] {
 /** The rows of this file. */
 export const MATMUL_ROWS: readonly Row[] = [
   plainRow,
-  ...registerRows,
+  ...rowsOf("register", REGISTER_TILES),
+  ...rowsOf("broadcast", BROADCAST_TILES),
+  ...textureRows,
   ...mixedRows,
   ...blockRows,
   defaultRow,

@@ -34,6 +34,17 @@ const PLANS: readonly (((k: number) => MatmulPlan) | undefined)[] = [
     chunk: k > 4 ? Math.ceil(k / 8) * 4 : k,
   }),
   (k) => ({
+    family: "broadcast",
+    ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: false },
+    parts: k > 4 ? 2 : 1,
+    chunk: k > 4 ? Math.ceil(k / 8) * 4 : k,
+  }),
+  (k) => ({
+    family: "broadcast",
+    ...{ rowGroups: 1, columnGroups: 2, lanesM: 8, lanesN: 1, textures: true },
+    ...{ parts: 1, chunk: k },
+  }),
+  (k) => ({
     family: "block",
     rowGroups: 1,
     columnGroups: 1,
@@ -161,7 +172,7 @@ const refusals: readonly Refusal[] = [
 export const BATCHED_MATMUL_ROWS: readonly Row[] = [{
   name: "batched matmul",
   kernels: [],
-  draws: 96,
+  draws: 144,
   draw,
   refusals,
 }];

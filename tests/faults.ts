@@ -168,6 +168,9 @@ const UPDATES: readonly Fault[] = [
 ];
 
 const REGISTER = "matmul register 4×4 by 2×4";
+const BROADCAST = "matmul broadcast 8×4 by 1×8";
+const TEXTURES = "matmul broadcast from textures 8×4 by 1×8";
+const ALONG_ROWS = "matmul broadcast 4×8 by 8×1";
 const BLOCK = "matmul block 4×4 by 8×8";
 const BACK = "matmul on the way back";
 
@@ -194,6 +197,27 @@ const MATMUL: readonly Fault[] = [
   fault(REGISTER, "clamp one too early", "u.m - 1u", "u.m - 2u"),
   fault(REGISTER, "parts at one place", "part * u.batches", "0u"),
   fault(REGISTER, "tiles transposed", "flat % u.tiles_m", "flat % u.tiles_n"),
+  fault(BROADCAST, "broadcast from another lane", "[0], 3u)", "[0], 2u)"),
+  fault(BROADCAST, "step of another k", "x_1 * step_0_1", "x_1 * step_0_2"),
+  fault(
+    BROADCAST,
+    "steps beyond the last are kept",
+    "select(vec4f(0.0), four,",
+    "select(four, four,",
+  ),
+  fault(BROADCAST, "clamp one too early", "u.m - 1u) * u.k", "u.m - 2u) * u.k"),
+  fault(TEXTURES, "texels of another row", "/ 4096u", "/ 2048u"),
+  fault(TEXTURES, "texels not counted in fours", "width - 4u)) / 4u", "width - 4u)) / 2u"),
+  fault(BROADCAST, "a part too long", "min(k_begin + u.chunk, u.k)", "u.k"),
+  fault(ALONG_ROWS, "columns exchanged", "c_0_0[0], c_1_0[0]", "c_1_0[0], c_0_0[0]"),
+  fault(ALONG_ROWS, "column guard <= for <", "first_x + 4u < u.n", "first_x + 4u <= u.n"),
+  fault(
+    ALONG_ROWS,
+    "bias of the first columns",
+    "column_bias(first_x + 4u)",
+    "column_bias(first_x)",
+  ),
+  fault(ALONG_ROWS, "tiles transposed", "flat % u.tiles_n", "flat % u.tiles_m"),
   fault(BLOCK, "a block's rows rotated", "[row % 4u]", "[(row + 1u) % 4u]"),
   fault(BLOCK, "last step of a part dropped", "u.chunk, u.k)", "u.chunk, max(u.k, 1u) - 1u)"),
   fault(

@@ -28,10 +28,19 @@ export function compile(
 ): CompiledKernel {
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ code: kernel.code, label: kernel.name });
-  const entries: GPUBindGroupLayoutEntry[] = kernel.bindings.map(({ index, access }) => ({
+  const entries: GPUBindGroupLayoutEntry[] = kernel.bindings.map((
+    { index, access, texture },
+  ) => ({
     binding: index,
     visibility: GPUShaderStage.COMPUTE,
-    buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+    ...texture
+      ? {
+        storageTexture: {
+          access: access === "read" ? "read-only" as const : "write-only" as const,
+          format: "rgba32float" as const,
+        },
+      }
+      : { buffer: { type: access === "read" ? "read-only-storage" as const : "storage" as const } },
   }));
   if (kernel.uniformIndex !== undefined) {
     entries.push({

@@ -31,6 +31,10 @@ export interface AdapterInfo {
   readonly software: boolean;
   /** Whether subgroup functions compile and give right results. */
   readonly subgroups: boolean;
+  /** Invocations of a subgroup; 0 without subgroup functions. */
+  readonly subgroupSize: number;
+  /** Whether kernels can read textures that kernels can write, whole vec4s at a time. */
+  readonly readableTextures: boolean;
   /** Whether passes can be timed on the GPU. */
   readonly timestamps: boolean;
   /** Whether shaders may use 16-bit floats. */
@@ -47,6 +51,9 @@ export interface Copyable {
 
 const NO_ADAPTER = "No WebGPU adapter was found. On Linux, install a Vulkan driver: that of your " +
   "graphics card, or the software one with: apt-get install libvulkan1 mesa-vulkan-drivers";
+
+/** The extension of WGSL with `texture_storage_2d<…, read>`. */
+const READABLE_TEXTURES = "readonly_and_readwrite_storage_textures";
 
 /** Limits that are raised from WebGPU's defaults to what the adapter has. */
 const RAISED_LIMITS = [
@@ -126,6 +133,7 @@ export class Device {
       name: adapter.info.description || adapter.info.device || adapter.info.vendor || "unknown",
       software: adapter.info.isFallbackAdapter ?? false,
       float16: raw.features.has("shader-f16"),
+      readableTextures: canReadTextures(),
       ...probed,
     }, limits);
   }
@@ -282,6 +290,14 @@ function lowerLimits({ limits }: GPUDevice, asked: Partial<DeviceLimits>): Devic
     maxBufferSize: lower("maxBufferSize"),
     maxStorageBufferBindingSize: lower("maxStorageBufferBindingSize"),
   };
+}
+
+/** Deno's types lack the list of WGSL's extensions. */
+function canReadTextures(): boolean {
+  const { wgslLanguageFeatures } = navigator.gpu as unknown as {
+    wgslLanguageFeatures?: ReadonlySet<string>;
+  };
+  return wgslLanguageFeatures?.has(READABLE_TEXTURES) ?? false;
 }
 
 /** Subgroups work on adapters that do not list them, so they are asked for and dropped if refused. */

@@ -18,6 +18,7 @@ import {
   uniformBytes,
 } from "./recorder.ts";
 import { type ArrayOf, bytesPerElement, type DataType, type Float, Tensor } from "./tensor.ts";
+import { encodeTextureCopy, TEXTURE_COPY } from "./texture.ts";
 
 /** What every buffer behind a tensor can be used for. */
 export const TENSOR_USAGE = 0x80 | 0x8 | 0x4; // STORAGE | COPY_DST | COPY_SRC, known without a GPU
@@ -135,11 +136,16 @@ export class Gpu implements Recorder {
     this.device.check();
     const bytes = sizeOf(shape) * bytesPerElement(type);
     const { memory } = this.device;
-    const buffer = this.device.scoped(
+    const isTexture = type === "texture";
+    const resource = this.device.scoped(
       label,
-      () => memory.allocate(bytes, TENSOR_USAGE, label, purpose),
+      () =>
+        isTexture
+          ? memory.allocateTexture(bytes, label, purpose)
+          : memory.allocate(bytes, TENSOR_USAGE, label, purpose),
     );
-    return new Tensor(this.device, new Storage(memory, bytes, label, buffer, true), shape, type);
+    const storage = new Storage(memory, bytes, label, resource, true, isTexture);
+    return new Tensor(this.device, storage, shape, type);
   }
 
   /** Frees an intermediate tensor. */
@@ -155,6 +161,12 @@ export class Gpu implements Recorder {
     const { kernel, uniforms = {} } = bound.dispatch;
     const { raw } = this.device;
     this.device.scoped(dispatch.label, () => {
+      if (kernel === TEXTURE_COPY) {
+        const encoder = raw.createCommandEncoder();
+        encodeTextureCopy(encoder, bound);
+        raw.queue.submit([encoder.finish()]);
+        return;
+      }
       if (kernel.uniforms.length > 0) {
         kernel.uniforms.forEach(({ name, type }, i) => {
           const value = uniforms[name]!;

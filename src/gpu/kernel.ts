@@ -9,14 +9,16 @@ import { GpuError } from "../errors.ts";
 import { expand, type KernelParameters, type LineOrigin, type SourceText } from "./expand.ts";
 import { storeHalf } from "./half.ts";
 
-/** A storage buffer that a kernel declares. */
+/** A storage buffer or a texture that a kernel declares. */
 export interface KernelBinding {
   /** Its name in the WGSL. */
   readonly name: string;
   /** Its binding index. */
   readonly index: number;
-  /** How the kernel uses it. */
-  readonly access: "read" | "read_write";
+  /** How the kernel uses it; textures are read or written, not both. */
+  readonly access: "read" | "read_write" | "write";
+  /** Whether it is a texture of vec4s, in place of a buffer. */
+  readonly texture: boolean;
   /** Whether it holds 16-bit floats. */
   readonly half: boolean;
 }
@@ -30,7 +32,7 @@ export interface KernelUniform {
 }
 
 /**
- * One compute kernel, independent of any device. It declares its storage buffers in group 0 and, if it
+ * One compute kernel, independent of any device. It declares its storage buffers and textures in group 0 and, if it
  * needs numbers, `struct Uniforms` (scalars only) in the last binding; its entry point is `main`.
  *
  * Convention: a dispatch is a flat number of workgroups, folded into two dimensions by the recorder when
@@ -43,7 +45,7 @@ export class Kernel {
   readonly code: string;
   /** For each line of `code`, where it was written. */
   readonly origins: readonly LineOrigin[];
-  /** The storage buffers, in order of their index. */
+  /** The storage buffers and textures, in order of their index. */
   readonly bindings: readonly KernelBinding[];
   /** The fields of the uniform struct, in order; empty if the kernel has none. */
   readonly uniforms: readonly KernelUniform[];
@@ -154,20 +156,35 @@ export function foldWorkgroups(count: number): [number, number] {
 }
 
 function readBindings(code: string, name: string): KernelBinding[] {
-  const pattern =
+  const buffer =
     /@group\(0\)\s*@binding\((\d+)\)\s*var<storage,\s*(read|read_write)>\s*(\w+)\s*:\s*([^;]*)/g;
-  const bindings = [...code.matchAll(pattern)].map((match) => ({
+  const buffers = [...code.matchAll(buffer)].map((match) => ({
     index: Number(match[1]),
     access: match[2] as "read" | "read_write",
     name: match[3]!,
+    texture: false,
     half: match[4]!.includes("f16"),
   }));
-  const declared = code.match(/var<storage/g)?.length ?? 0;
-  if (declared !== bindings.length) {
+  if ((code.match(/var<storage/g)?.length ?? 0) !== buffers.length) {
     throw new GpuError(
       `Kernel ${name}: expected "@group(0) @binding(i) var<storage, read|read_write> name" for each buffer`,
     );
   }
+  const texture =
+    /@group\(0\)\s*@binding\((\d+)\)\s*var\s+(\w+)\s*:\s*texture_storage_2d<rgba32float,\s*(read|write)>/g;
+  const textures = [...code.matchAll(texture)].map((match) => ({
+    index: Number(match[1]),
+    access: match[3] as "read" | "write",
+    name: match[2]!,
+    texture: true,
+    half: false,
+  }));
+  if ((code.match(/:\s*texture_/g)?.length ?? 0) !== textures.length) {
+    throw new GpuError(
+      `Kernel ${name}: expected "@group(0) @binding(i) var name: texture_storage_2d<rgba32float, read|write>" for each texture`,
+    );
+  }
+  const bindings = [...buffers, ...textures];
   return bindings.sort((a, b) => a.index - b.index);
 }
 

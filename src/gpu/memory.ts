@@ -22,7 +22,7 @@ export type MemoryPurpose =
 
 /** What the device holds for this process. */
 export interface MemoryUse {
-  /** Buffers now alive. */
+  /** Buffers and textures now alive. */
   readonly buffers: number;
   /** Their bytes. */
   readonly bytes: number;
@@ -37,11 +37,21 @@ export function paddedBytes(bytes: number): number {
   return Math.max(16, Math.ceil(bytes / 16) * 16);
 }
 
-/** Makes buffers, refuses those over the limits, and counts what is alive. */
+/** What a texture can be used for: STORAGE_BINDING | COPY_DST, known without a GPU. */
+const TEXTURE_USAGE = 0x8 | 0x2;
+/** Texels in a row of a texture, four floats each. */
+const ROW_BYTES = 16 * 4096;
+
+/** Bytes of a texture for `bytes` of content: whole rows. */
+export function textureBytes(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / ROW_BYTES)) * ROW_BYTES;
+}
+
+/** Makes buffers and textures, refuses those over the limits, and counts what is alive. */
 export class Memory {
   readonly #device: GPUDevice;
   readonly #limit: number;
-  readonly #purposes = new WeakMap<GPUBuffer, MemoryPurpose>();
+  readonly #purposes = new WeakMap<GPUBuffer | GPUTexture, MemoryPurpose>();
   readonly #held: Partial<Record<MemoryPurpose, number>> = {};
   #buffers = 0;
   #bytes = 0;
@@ -90,16 +100,47 @@ export class Memory {
       );
     }
     const buffer = this.#device.createBuffer({ size, usage, label });
-    this.#purposes.set(buffer, purpose);
-    this.#count(purpose, 1, size);
-    if (this.#bytes > this.#peakBytes) this.restartPeak();
+    this.#add(buffer, purpose);
     return buffer;
   }
 
-  /** Destroys a buffer that {@linkcode Memory.allocate} made; the GPU finishes submitted work first. */
-  free(buffer: GPUBuffer): void {
-    this.#count(this.#purposes.get(buffer)!, -1, -buffer.size);
-    buffer.destroy();
+  /**
+   * Makes a texture for at least `bytes` of floats.
+   *
+   * @throws {OutOfMemoryError} before the GPU is asked, if it is over the device's limit.
+   */
+  allocateTexture(
+    bytes: number,
+    label: string,
+    purpose: MemoryPurpose = "other",
+  ): GPUTexture {
+    const size = textureBytes(bytes);
+    const limit = ROW_BYTES * this.#device.limits.maxTextureDimension2D;
+    if (size > limit) {
+      throw new OutOfMemoryError(
+        `Cannot allocate ${size} bytes for ${label}: the device allows ${limit} bytes a texture`,
+      );
+    }
+    const texture = this.#device.createTexture({
+      size: [ROW_BYTES / 16, size / ROW_BYTES],
+      format: "rgba32float",
+      usage: TEXTURE_USAGE,
+      label,
+    });
+    this.#add(texture, purpose);
+    return texture;
+  }
+
+  /** Destroys what this class made; the GPU finishes submitted work first. */
+  free(resource: GPUBuffer | GPUTexture): void {
+    this.#count(this.#purposes.get(resource)!, -1, -bytesOf(resource));
+    resource.destroy();
+  }
+
+  #add(resource: GPUBuffer | GPUTexture, purpose: MemoryPurpose): void {
+    this.#purposes.set(resource, purpose);
+    this.#count(purpose, 1, bytesOf(resource));
+    if (this.#bytes > this.#peakBytes) this.restartPeak();
   }
 
   #count(purpose: MemoryPurpose, buffers: number, bytes: number): void {
@@ -111,6 +152,11 @@ export class Memory {
   }
 }
 
+/** Bytes of a buffer or a texture. */
+export function bytesOf(resource: GPUBuffer | GPUTexture): number {
+  return "width" in resource ? 16 * resource.width * resource.height : resource.size;
+}
+
 /**
  * The bytes behind one or more tensors. A program's intermediate storage has no buffer until the program
  * is planned, and may then share one with others whose lifetimes do not overlap.
@@ -120,29 +166,34 @@ export class Storage {
   readonly bytes: number;
   /** Names it in listings and errors. */
   readonly label: string;
+  /** Whether a texture is behind it, or will be, and not a buffer. */
+  readonly isTexture: boolean;
   readonly #memory: Memory;
   readonly #owned: boolean;
-  #buffer: GPUBuffer | undefined;
+  #resource: GPUBuffer | GPUTexture | undefined;
   #disposed = false;
 
   /**
    * Describes memory that is there or will be assigned.
    *
-   * @param buffer The buffer, or undefined if one is assigned later.
-   * @param owned Whether disposing destroys the buffer.
+   * @param resource The buffer or texture, or undefined if one is assigned later.
+   * @param owned Whether disposing destroys it.
+   * @param isTexture Whether it is a texture. Default false.
    */
   constructor(
     memory: Memory,
     bytes: number,
     label: string,
-    buffer: GPUBuffer | undefined,
+    resource: GPUBuffer | GPUTexture | undefined,
     owned: boolean,
+    isTexture = false,
   ) {
     this.#memory = memory;
     this.bytes = bytes;
     this.label = label;
-    this.#buffer = buffer;
+    this.#resource = resource;
     this.#owned = owned;
+    this.isTexture = isTexture;
   }
 
   /** Whether the storage was disposed. */
@@ -150,9 +201,9 @@ export class Storage {
     return this.#disposed;
   }
 
-  /** Whether a buffer is behind it. */
+  /** Whether a buffer or texture is behind it. */
   get planned(): boolean {
-    return this.#buffer !== undefined;
+    return this.#resource !== undefined;
   }
 
   /**
@@ -161,23 +212,38 @@ export class Storage {
    * @throws {GpuError} if it was disposed, or belongs to a program that is still being recorded.
    */
   get buffer(): GPUBuffer {
+    if (this.isTexture) throw new GpuError(`Cannot use ${this.label} as a buffer`);
+    return this.#use() as GPUBuffer;
+  }
+
+  /**
+   * The texture.
+   *
+   * @throws {GpuError} as `buffer`.
+   */
+  get texture(): GPUTexture {
+    if (!this.isTexture) throw new GpuError(`Cannot use ${this.label} as a texture`);
+    return this.#use() as GPUTexture;
+  }
+
+  #use(): GPUBuffer | GPUTexture {
     if (this.#disposed) throw new GpuError(`Cannot use ${this.label}: it was disposed`);
-    if (this.#buffer === undefined) {
+    if (this.#resource === undefined) {
       throw new GpuError(`Cannot use ${this.label}: its program is still being recorded`);
     }
-    return this.#buffer;
+    return this.#resource;
   }
 
-  /** Gives planned storage its buffer. */
-  assign(buffer: GPUBuffer): void {
-    this.#buffer = buffer;
+  /** Gives planned storage its buffer or texture. */
+  assign(resource: GPUBuffer | GPUTexture): void {
+    this.#resource = resource;
   }
 
-  /** Destroys the buffer if it is owned; doing it twice is harmless. */
+  /** Destroys the buffer or texture if it is owned; doing it twice is harmless. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    if (this.#owned && this.#buffer !== undefined) this.#memory.free(this.#buffer);
-    this.#buffer = undefined;
+    if (this.#owned && this.#resource !== undefined) this.#memory.free(this.#resource);
+    this.#resource = undefined;
   }
 }

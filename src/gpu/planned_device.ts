@@ -27,6 +27,10 @@ export function plannedDevice(limits: DeviceLimits): GPUDevice {
     lost: new Promise(() => {}), // never
     popErrorScope: () => Promise.resolve(null),
     createBuffer: (descriptor: GPUBufferDescriptor) => withTheRest({ size: descriptor.size }),
+    createTexture: ({ size }: GPUTextureDescriptor) => {
+      const [width, height] = size as [number, number];
+      return withTheRest({ width, height });
+    },
   };
   return withTheRest(known) as unknown as GPUDevice;
 }

@@ -9,9 +9,12 @@ import type { Device } from "./device.ts";
 
 /** A dispatch ready to be encoded. */
 export interface Launch {
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
+  /** Undefined for a copy into a texture. */
+  readonly pipeline: GPUComputePipeline | undefined;
+  readonly bindGroup: GPUBindGroup | undefined;
   readonly grid: readonly [number, number];
+  /** Encodes the copy, where there is no pipeline. */
+  copy(encoder: GPUCommandEncoder): void;
 }
 
 /** When a launch ran, in milliseconds. */
@@ -51,6 +54,13 @@ export async function profileDispatches(
     for (let repetition = 0; repetition < repetitions; repetition++) {
       const encoder = device.raw.createCommandEncoder();
       launches.forEach((launch, i) => {
+        if (launch.pipeline === undefined) {
+          // Copies are no part of a pass; they are timed from the end of one to the beginning of the next.
+          timestamp(encoder, { querySet: queries, endOfPassWriteIndex: 2 * i });
+          launch.copy(encoder);
+          timestamp(encoder, { querySet: queries, beginningOfPassWriteIndex: 2 * i + 1 });
+          return;
+        }
         const pass = encoder.beginComputePass({
           timestampWrites: {
             querySet: queries,
@@ -96,9 +106,13 @@ export async function profileByWallClock(
   const batch = async (launch: Launch | undefined, count: number) => {
     const start = performance.now();
     const encoder = device.raw.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (let i = 0; launch !== undefined && i < count; i++) encode(pass, launch);
-    pass.end();
+    if (launch?.pipeline === undefined) {
+      for (let i = 0; launch !== undefined && i < count; i++) launch.copy(encoder);
+    } else {
+      const pass = encoder.beginComputePass();
+      for (let i = 0; i < count; i++) encode(pass, launch);
+      pass.end();
+    }
     device.raw.queue.submit([encoder.finish()]);
     await device.synchronize();
     return performance.now() - start;
@@ -127,12 +141,20 @@ export async function profileByWallClock(
 }
 
 function encode(pass: GPUComputePassEncoder, { pipeline, bindGroup, grid }: Launch): void {
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, bindGroup);
+  pass.setPipeline(pipeline!);
+  pass.setBindGroup(0, bindGroup!);
   pass.dispatchWorkgroups(...grid);
 }
 
 /** The one in the middle of the order by a key. */
 function middle<T>(values: readonly T[], key: (value: T) => number): T {
   return values.toSorted((a, b) => key(a) - key(b))[values.length >> 1]!;
+}
+
+/** A pass with nothing but a timestamp. */
+function timestamp(
+  encoder: GPUCommandEncoder,
+  timestampWrites: GPUComputePassTimestampWrites,
+): void {
+  encoder.beginComputePass({ timestampWrites }).end();
 }

@@ -8,7 +8,7 @@ import { GpuError } from "../errors.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { Device } from "./device.ts";
 import { TENSOR_USAGE } from "./gpu.ts";
-import { paddedBytes, Storage } from "./memory.ts";
+import { bytesOf, paddedBytes, Storage, textureBytes } from "./memory.ts";
 import { type Lifetime, planLifetimes } from "./plan.ts";
 import { profileByWallClock, profileDispatches } from "./profile.ts";
 import {
@@ -22,23 +22,25 @@ import {
   uniformBytes,
 } from "./recorder.ts";
 import { bytesPerElement, type DataType, type Float, Tensor } from "./tensor.ts";
+import { encodeTextureCopy, TEXTURE_COPY } from "./texture.ts";
 
 /** Numbers of one dispatch begin at multiples of this, the default alignment of WebGPU. */
 const UNIFORM_ALIGNMENT = 256;
 
-/** Buffers that programs share for their intermediate results, because they never run at the same time. */
+/** Buffers and textures that programs share for their intermediate results, because they never run at the same time. */
 export class ScratchPool {
   readonly #device: Device;
   readonly #buffers: GPUBuffer[] = [];
+  readonly #textures: GPUTexture[] = [];
 
-  /** Begins without buffers on this device. */
+  /** Begins without memory on this device. */
   constructor(device: Device) {
     this.#device = device;
   }
 
-  /** Bytes of all buffers. */
+  /** Bytes of all buffers and textures. */
   get bytes(): number {
-    return this.#buffers.reduce((sum, buffer) => sum + buffer.size, 0);
+    return [...this.#buffers, ...this.#textures].reduce((sum, each) => sum + bytesOf(each), 0);
   }
 
   /** A buffer for each lifetime, shared where they do not overlap. */
@@ -57,10 +59,20 @@ export class ScratchPool {
     return plan.slots.map((slot) => this.#buffers[slot]!);
   }
 
-  /** Frees all buffers; programs that use them must not run any more. */
+  /** A texture for each lifetime, in the same way. */
+  assignTextures(lifetimes: readonly Lifetime[]): GPUTexture[] {
+    const plan = planLifetimes(lifetimes, this.#textures.map(bytesOf));
+    for (const bytes of plan.slotBytes.slice(this.#textures.length)) {
+      this.#textures.push(this.#device.memory.allocateTexture(bytes, "intermediate results"));
+    }
+    return plan.slots.map((slot) => this.#textures[slot]!);
+  }
+
+  /** Frees all memory; programs that use it must not run any more. */
   dispose(): void {
-    for (const buffer of this.#buffers) this.#device.memory.free(buffer);
+    for (const each of [...this.#buffers, ...this.#textures]) this.#device.memory.free(each);
     this.#buffers.length = 0;
+    this.#textures.length = 0;
   }
 }
 
@@ -123,7 +135,14 @@ class Recording implements ProgramRecorder {
     const label = `intermediate ${formatShape(shape)}`;
     checkShape(shape, label);
     const bytes = sizeOf(shape) * bytesPerElement(type);
-    const storage = new Storage(this.device.memory, bytes, label, undefined, false);
+    const storage = new Storage(
+      this.device.memory,
+      bytes,
+      label,
+      undefined,
+      false,
+      type === "texture",
+    );
     this.intermediates.add(storage);
     return new Tensor(this.device, storage, shape, type);
   }
@@ -156,11 +175,12 @@ export class Program {
   readonly #device: Device;
   readonly #dispatches: readonly BoundDispatch[];
   readonly #sections: readonly Section[];
-  readonly #bindGroups: GPUBindGroup[] = [];
-  readonly #pipelines: GPUComputePipeline[] = [];
+  readonly #bindGroups: (GPUBindGroup | undefined)[] = [];
+  /** Of each dispatch; undefined for a copy into a texture. */
+  readonly #pipelines: (GPUComputePipeline | undefined)[] = [];
   readonly #ownPool: ScratchPool | undefined;
   readonly #kept: Storage[] = [];
-  readonly #owned: GPUBuffer[] = [];
+  readonly #owned: (GPUBuffer | GPUTexture)[] = [];
   readonly #uniforms: UniformBlock;
   #disposed = false;
 
@@ -212,16 +232,15 @@ export class Program {
     this.#uniforms.upload();
     const { raw } = this.#device;
     const encoder = raw.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    if (sections.length === 0) this.#encode(pass, 0, this.#dispatches.length);
+    const ranges = sections.length === 0 ? [{ begin: 0, end: this.#dispatches.length }] : [];
     for (const name of sections) {
       const section = this.#sections.find((candidate) => candidate.name === name);
       if (section === undefined) {
         throw new GpuError(`Program ${this.name} has no section "${name}"`);
       }
-      this.#encode(pass, section.begin, section.end);
+      ranges.push(section);
     }
-    pass.end();
+    this.#encode(encoder, ranges);
     raw.queue.submit([encoder.finish()]);
   }
 
@@ -249,9 +268,10 @@ export class Program {
     if (this.#disposed) throw new GpuError(`Cannot profile program ${this.name}: it was disposed`);
     this.#uniforms.upload();
     const launches = this.#dispatches.map(({ grid }, i) => ({
-      pipeline: this.#pipelines[i]!,
-      bindGroup: this.#bindGroups[i]!,
+      pipeline: this.#pipelines[i],
+      bindGroup: this.#bindGroups[i],
       grid,
+      copy: (encoder: GPUCommandEncoder) => encodeTextureCopy(encoder, this.#dispatches[i]!),
     }));
     const time = clock === "gpu" ? profileDispatches : profileByWallClock;
     const times = await time(this.#device, launches, repetitions);
@@ -264,7 +284,7 @@ export class Program {
     this.#disposed = true;
     this.#ownPool?.dispose();
     for (const storage of this.#kept) storage.dispose();
-    for (const buffer of this.#owned) this.#device.memory.free(buffer);
+    for (const resource of this.#owned) this.#device.memory.free(resource);
     this.#device.memory.free(this.#uniforms.buffer);
   }
 
@@ -273,17 +293,33 @@ export class Program {
     this.dispose();
   }
 
-  #encode(pass: GPUComputePassEncoder, begin: number, end: number): void {
-    let pipeline: GPUComputePipeline | undefined;
-    for (let i = begin; i < end; i++) {
-      if (this.#pipelines[i] !== pipeline) {
-        pipeline = this.#pipelines[i]!;
-        pass.setPipeline(pipeline);
+  /** All dispatches in one pass, which only copies into textures interrupt. */
+  #encode(
+    encoder: GPUCommandEncoder,
+    ranges: readonly { readonly begin: number; readonly end: number }[],
+  ): void {
+    let pass: GPUComputePassEncoder | undefined;
+    let current: GPUComputePipeline | undefined;
+    for (const { begin, end } of ranges) {
+      for (let i = begin; i < end; i++) {
+        const pipeline = this.#pipelines[i];
+        if (pipeline === undefined) {
+          pass?.end();
+          pass = current = undefined;
+          encodeTextureCopy(encoder, this.#dispatches[i]!);
+          continue;
+        }
+        pass ??= encoder.beginComputePass();
+        if (pipeline !== current) {
+          current = pipeline;
+          pass.setPipeline(pipeline);
+        }
+        pass.setBindGroup(0, this.#bindGroups[i]!);
+        const [x, y] = this.#dispatches[i]!.grid;
+        pass.dispatchWorkgroups(x, y);
       }
-      pass.setBindGroup(0, this.#bindGroups[i]!);
-      const [x, y] = this.#dispatches[i]!.grid;
-      pass.dispatchWorkgroups(x, y);
     }
+    pass?.end();
   }
 
   #plan(
@@ -293,19 +329,33 @@ export class Program {
   ): void {
     const { memory } = this.#device;
     const shared = [...lifetimes.keys()].filter((storage) => !recorder.kept.has(storage));
-    const buffers = pool.assign(shared.map((storage) => lifetimes.get(storage)!));
-    shared.forEach((storage, i) => storage.assign(buffers[i]!));
+    const [textures, buffers] = [true, false].map((isTexture) =>
+      shared.filter((storage) => storage.isTexture === isTexture)
+    ) as [Storage[], Storage[]];
+    const lifetimesOf = (storages: Storage[]) => storages.map((storage) => lifetimes.get(storage)!);
+    const assigned = [
+      ...pool.assignTextures(lifetimesOf(textures)),
+      ...pool.assign(lifetimesOf(buffers)),
+    ];
+    [...textures, ...buffers].forEach((storage, i) => storage.assign(assigned[i]!));
     for (const storage of recorder.kept) {
       const label = `result of ${this.name}`;
-      const buffer = memory.allocate(storage.bytes, TENSOR_USAGE, label, "results");
-      this.#owned.push(buffer);
+      const resource = storage.isTexture
+        ? memory.allocateTexture(storage.bytes, label, "results")
+        : memory.allocate(storage.bytes, TENSOR_USAGE, label, "results");
+      this.#owned.push(resource);
       this.#kept.push(storage);
-      storage.assign(buffer);
+      storage.assign(resource);
     }
   }
 
   #bind(): void {
     this.#dispatches.forEach((bound, i) => {
+      if (bound.dispatch.kernel === TEXTURE_COPY) {
+        this.#pipelines.push(undefined);
+        this.#bindGroups.push(undefined);
+        return;
+      }
       const offset = this.#uniforms.offsets[i]!;
       this.#pipelines.push(this.#device.compiled(bound.dispatch.kernel).pipeline);
       this.#bindGroups.push(createBindGroup(this.#device, bound, this.#uniforms.buffer, offset));
@@ -326,7 +376,7 @@ function findLifetimes(recorder: Recording, name: string): Map<Storage, Lifetime
           `Program ${name}: ${dispatch.label} reads "${binding.name}" before anything wrote it`,
         );
       }
-      const bytes = paddedBytes(storage.bytes);
+      const bytes = storage.isTexture ? textureBytes(storage.bytes) : paddedBytes(storage.bytes);
       lifetimes.set(storage, { bytes, first: known?.first ?? at, last: at });
     });
   });

@@ -77,7 +77,8 @@ export function bind(device: Device, unbound: Dispatch): BoundDispatch {
   const kernel = kernelFor(unbound);
   const dispatch = kernel === unbound.kernel ? unbound : { ...unbound, kernel };
   const { label } = dispatch;
-  const tensors = kernel.bindings.map(({ name, half }) => {
+  const tensors = kernel.bindings.map((binding) => {
+    const { name, half } = binding;
     const tensor = dispatch.tensors[name];
     if (tensor === undefined) throw new GpuError(`${label}: kernel ${kernel.name} needs "${name}"`);
     if (tensor.device !== device) {
@@ -89,8 +90,14 @@ export function bind(device: Device, unbound: Dispatch): BoundDispatch {
     if (half && tensor.type !== "f16") {
       throw new GpuError(`${label}: kernel ${kernel.name} needs 16-bit floats for "${name}"`);
     }
+    if (binding.texture !== tensor.storage.isTexture) {
+      const [needed, given] = binding.texture ? ["texture", "buffer"] : ["buffer", "texture"];
+      throw new GpuError(
+        `${label}: kernel ${kernel.name} needs "${name}" in a ${needed}, got a ${given}`,
+      );
+    }
     const limit = device.limits.maxStorageBufferBindingSize;
-    if (tensor.bytes > limit) {
+    if (tensor.bytes > limit && !binding.texture) {
       throw new OutOfMemoryError(
         `${label}: tensor "${name}" has ${tensor.bytes} bytes; the device binds ${limit} bytes`,
       );
@@ -144,7 +151,7 @@ export function createBindGroup(
   const { kernel } = dispatch;
   const entries: GPUBindGroupEntry[] = tensors.map((tensor, i) => ({
     binding: kernel.bindings[i]!.index,
-    resource: {
+    resource: tensor.storage.isTexture ? tensor.storage.texture.createView() : {
       buffer: tensor.storage.buffer,
       offset: tensor.offset,
       size: paddedBytes(tensor.bytes),

@@ -9,8 +9,11 @@ import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { Device } from "./device.ts";
 import type { Storage } from "./memory.ts";
 
-/** The element types: 32-bit and 16-bit floats, 32-bit whole numbers, and bytes (packed four to a word). */
-export type DataType = Float | "u32" | "u8";
+/**
+ * The element types: 32-bit and 16-bit floats, 32-bit whole numbers, bytes (packed four to a word), and 32-bit floats that lie in a
+ * texture, where only kernels get at them.
+ */
+export type DataType = Float | "u32" | "u8" | "texture";
 
 /**
  * Floats. Those of 16 bits take half the memory; kernels compute with both in 32 bits: loads widen them, and stores round to the
@@ -28,9 +31,17 @@ export interface ArrayOf {
   u32: Uint32Array;
   /** Bytes. */
   u8: Uint8Array;
+  /** Floats in a texture. */
+  texture: Float32Array;
 }
 
-const ARRAYS = { f32: Float32Array, f16: Float32Array, u32: Uint32Array, u8: Uint8Array } as const;
+const ARRAYS = {
+  f32: Float32Array,
+  f16: Float32Array,
+  u32: Uint32Array,
+  u8: Uint8Array,
+  texture: Float32Array,
+} as const;
 
 /** Bytes of one element. */
 export function bytesPerElement(type: DataType): number {

@@ -185,8 +185,11 @@ function plannedGpu(device: MemoryOptions["device"], assumptions: string[]): Gpu
   const { software = false, limits = {} } = device ?? {};
   if (device === undefined) assumptions.push("a card with buffers and bindings of up to 2 GiB");
   const name = software ? "a software adapter" : "a card";
-  const unknown = { subgroups: false, timestamps: false, float16: false };
-  const adapter: AdapterInfo = { name, software, ...unknown };
+  const adapter: AdapterInfo = {
+    ...{ name, software, timestamps: false, float16: false },
+    // As llvmpipe, the software adapter that there is on most machines.
+    ...{ subgroups: software, subgroupSize: software ? 8 : 0, readableTextures: software },
+  };
   return Gpu.planned(adapter, { ...DEFAULT_LIMITS, ...limits });
 }
 

@@ -28,7 +28,7 @@ import {
 } from "./convolution_method.ts";
 import { perAxis, workgroupsFor } from "./launch.ts";
 import { multiplyStacks, type Products } from "./matmul.ts";
-import { chooseMatmul } from "./matmul_plan.ts";
+import { matmulWorkspace } from "./matmul_plan.ts";
 import { sumWorkspace } from "./reductions.ts";
 
 const IM2COL = new KernelFamily("convolution/im2col", [{ name: "im2col.wgsl", text: im2colText }]);
@@ -64,12 +64,6 @@ function productsOf(
   }
 }
 
-/** Bytes of the parts of the products' sums, where these are split. */
-function splitBytes(products: Products, { software }: MethodOptions): number[] {
-  const { parts } = chooseMatmul({ software }, products, products.batches);
-  return parts > 1 ? [4 * parts * products.batches * products.m * products.n] : [];
-}
-
 function refusal(pass: ConvolutionPass, { kernel }: ConvolutionGeometry): string | undefined {
   const trips = sizeOf(kernel.slice(0, -1)) * (kernel.at(-1)! + 2);
   if (pass !== "inputGradient" || trips <= MAX_TRIPS) return undefined;
@@ -85,7 +79,7 @@ function workspace(
 ): readonly number[] {
   const products = productsOf(pass, geometry, count);
   const columns = 4 * columnsShape(geometry, count).reduce((size, length) => size * length);
-  const split = splitBytes(products, options);
+  const split = matmulWorkspace(options, products, products.batches);
   if (pass !== "weightGradient") return [columns, ...split];
   const weights = sizeOf(weightShapeOf(geometry));
   const ofImages = count > 1 ? [4 * count * weights] : [];

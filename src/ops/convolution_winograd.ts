@@ -37,7 +37,7 @@ import {
 } from "./convolution_winograd_weights.ts";
 import { NAN_SOURCE, workgroupsFor } from "./launch.ts";
 import { batchedMatmul } from "./matmul.ts";
-import { chooseMatmul } from "./matmul_plan.ts";
+import { matmulWorkspace } from "./matmul_plan.ts";
 
 const FILTERS = new KernelFamily("convolution/winogradFilters", [
   TRANSFORMS_SOURCE,
@@ -79,14 +79,14 @@ function workspace(
   }
   const pass = passOf(name, geometry);
   if (pass === undefined) return [];
-  const { software, winogradTile } = options;
-  const { batches, rows, columns } = tilingOf(pass, count, winogradTile);
+  const { batches, rows, columns } = tilingOf(pass, count, options.winogradTile);
   const { summed } = pass;
   const size = { m: rows, n: columns, k: summed, transposeA: true, transposeB: false };
-  const { parts } = chooseMatmul({ software }, size, batches);
   const tensors = [summed * rows, summed * columns, rows * columns];
-  if (parts > 1) tensors.push(parts * rows * columns);
-  return tensors.map((length) => 4 * batches * length);
+  return [
+    ...tensors.map((length) => 4 * batches * length),
+    ...matmulWorkspace(options, size, batches),
+  ];
 }
 
 /** Computes a pass for each part of the batch; the filters are transformed once. */

@@ -5,6 +5,7 @@
  */
 
 import blockText from "../../kernels/matmul_block.wgsl" with { type: "text" };
+import broadcastText from "../../kernels/matmul_broadcast.wgsl" with { type: "text" };
 import partsText from "../../kernels/matmul_parts.wgsl" with { type: "text" };
 import plainText from "../../kernels/matmul_plain.wgsl" with { type: "text" };
 import registerText from "../../kernels/matmul_register.wgsl" with { type: "text" };
@@ -14,6 +15,7 @@ import { OptionError, ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import { copyToTexture, TEXELS_SOURCE } from "../gpu/texture.ts";
 import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
@@ -25,6 +27,7 @@ import {
   chooseMatmul,
   type MatmulPlan,
   type MatmulSize,
+  type MatmulTile,
 } from "./matmul_plan.ts";
 import { fitsAtOnce, multiplyInBlocks } from "./matmul_split.ts";
 
@@ -76,6 +79,14 @@ const BLOCK = new KernelFamily("matmul/block", [
   STORE_SOURCE,
   ROW_SUMS_SOURCE,
   { name: "matmul_block.wgsl", text: blockText },
+]);
+const BROADCAST = new KernelFamily("matmul/broadcast", [
+  NAN_SOURCE,
+  ACTIVATION_SOURCE,
+  STORE_SOURCE,
+  TEXELS_SOURCE,
+  ROW_SUMS_SOURCE,
+  { name: "matmul_broadcast.wgsl", text: broadcastText },
 ]);
 const PLAIN = new KernelFamily("matmul/plain", [
   NAN_SOURCE,
@@ -313,7 +324,7 @@ function launch(
   if (plan.family === "plain") {
     recorder.dispatch({
       ...common,
-      kernel: PLAIN.variant({ ...epilogue, ROW_SUMS, VECTOR_a: false }),
+      kernel: PLAIN.variant({ ...epilogue, ROW_SUMS, VECTOR_a: false, TEXTURE_a: false }),
       uniforms: {
         m,
         n,
@@ -337,12 +348,14 @@ function launch(
     VECTOR_b: (transposeB ? k : n) % 4 === 0,
     VECTOR_c: n % 4 === 0,
     ROW_SUMS,
+    TEXTURE_a: false,
     ...epilogue,
   };
   const { rowGroups, columnGroups, lanesM, lanesN } = plan;
   const { rows, columns } = blockOf(plan);
   const tilesM = Math.ceil(m / rows);
   const tilesN = Math.ceil(n / columns);
+  const copies: Record<string, Tensor<"texture">> = {};
   const groups = { ROW_GROUPS: rowGroups, COLUMN_GROUPS: columnGroups };
   let kernel;
   if (plan.family === "register") {
@@ -353,15 +366,52 @@ function launch(
       LANES_N: lanesN,
       TAIL: k % 4 !== 0,
     });
+  } else if (plan.family === "broadcast") {
+    const TEXTURE_a = plan.textures && layout.VECTOR_a && a.type === "f32";
+    const TEXTURE_b = plan.textures && layout.VECTOR_b && b.type === "f32";
+    const parameters = { TEXTURE_a, TEXTURE_b, ...broadcastParameters(plan, size) };
+    kernel = BROADCAST.variant({ ...layout, ...parameters });
+    if (TEXTURE_a) {
+      const first = stack.a_first * m * k;
+      copies.a = copyToTexture(recorder, `${label}, copy of a`, a, first, [size.countA, m, k]);
+      stack.a_first = 0;
+    }
+    if (TEXTURE_b) {
+      const first = stack.b_first * n * k;
+      copies.b = copyToTexture(recorder, `${label}, copy of b`, b, first, [size.countB, k, n]);
+      stack.b_first = 0;
+    }
   } else {
     kernel = BLOCK.variant({ ...layout, ...blockParameters(plan, plan.depth).parameters });
   }
   recorder.dispatch({
     ...common,
     kernel,
+    tensors: { ...tensors, ...copies },
     uniforms: { m, n, k, chunk, tiles_m: tilesM, tiles_n: tilesN, parts, ...stack },
     workgroups: tilesM * tilesN * parts * batches + Math.ceil(sums / (lanesM * lanesN)),
   });
+  for (const copy of Object.values(copies)) recorder.release(copy);
+}
+
+/** The parameters of the kernel that are named for the two parts the operands play: x is spread, lanes lie along y. */
+function broadcastParameters(
+  { rowGroups, columnGroups, lanesM }: MatmulTile,
+  { transposeA, transposeB, k }: MatmulSize,
+) {
+  const swapped = lanesM > 1; // lanes along the rows, so x is b
+  const [groupsX, groupsY] = swapped ? [columnGroups, rowGroups] : [rowGroups, columnGroups];
+  const innerK = { a: !transposeA, b: transposeB };
+  const [x, y] = swapped ? ["b", "a"] as const : ["a", "b"] as const;
+  return {
+    SWAPPED: swapped,
+    ...{ X: x, SIDE_X: swapped ? "n" : "m", INNER_K_X: innerK[x] },
+    ...{ Y: y, SIDE_Y: swapped ? "m" : "n", INNER_K_Y: innerK[y] },
+    LOADS_X: groupsX / 2,
+    ROWS_X: 4 * groupsX,
+    GROUPS_Y: groupsY,
+    TAIL: k % 4 !== 0,
+  };
 }
 
 function checkMatmul(a: Tensor, b: Tensor, options: MatmulOptions): Products {

@@ -5,6 +5,7 @@
  */
 
 import type { AdapterInfo } from "../gpu/device.ts";
+import { textureBytes } from "../gpu/memory.ts";
 
 /** The size and the orientation of a product. */
 export interface MatmulSize {
@@ -41,40 +42,80 @@ export type MatmulPlan =
   & (
     | { readonly family: "plain" }
     | ({ readonly family: "register" } & MatmulTile)
+    /** Eight lanes, all along the rows or along the columns, whose tile has a multiple of 8 along the other side. */
+    | (
+      & {
+        readonly family: "broadcast";
+        /** Whether operands that can be read as vec4 are copied into textures. */
+        readonly textures: boolean;
+      }
+      & MatmulTile
+    )
     | (
       & { readonly family: "block"; /** Steps of k in workgroup memory. */ readonly depth: number }
       & MatmulTile
     )
   );
 
-/** A tile and its speed relative to the others where the matrix is large. */
+/** What the choice of a variant depends on. */
+export type MatmulAdapter = Pick<AdapterInfo, "software" | "subgroupSize" | "readableTextures">;
+
+/** A tile and its speed, GFLOP/s at 512³. */
 interface Candidate {
   readonly tile: MatmulTile;
   readonly speed: number;
+  /** The speed where both operands lie in textures, without the copying. */
+  readonly textureSpeed?: number;
   readonly depth?: number;
 }
 
+const tile = (
+  rowGroups: number,
+  columnGroups: number,
+  lanesM: number,
+  lanesN: number,
+): MatmulTile => ({ rowGroups, columnGroups, lanesM, lanesN });
+
 /**
- * Register tiles on lavapipe with two cores, GFLOP/s at 512³, the mean of NN, NT and TN; only their ratios matter. Measured with
+ * Register tiles on lavapipe with two cores, the mean of NN, NT and TN; only the ratios of speeds matter. Measured with
  * `deno bench bench/matmul_tiles_bench.ts`. Eight invocations are one SIMD group of it; lanes along the rows are slower, but waste
  * less where there are few columns.
  */
 export const SOFTWARE_TILES: readonly Candidate[] = [
-  { tile: { rowGroups: 1, columnGroups: 1, lanesM: 1, lanesN: 8 }, speed: 6.3 },
-  { tile: { rowGroups: 1, columnGroups: 1, lanesM: 2, lanesN: 4 }, speed: 5.1 },
-  { tile: { rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8 }, speed: 8.2 },
-  { tile: { rowGroups: 2, columnGroups: 1, lanesM: 2, lanesN: 4 }, speed: 6.4 },
-  { tile: { rowGroups: 2, columnGroups: 2, lanesM: 1, lanesN: 8 }, speed: 10.8 },
-  { tile: { rowGroups: 4, columnGroups: 2, lanesM: 1, lanesN: 8 }, speed: 12.2 },
-  { tile: { rowGroups: 4, columnGroups: 3, lanesM: 1, lanesN: 8 }, speed: 12.8 },
-  { tile: { rowGroups: 4, columnGroups: 4, lanesM: 1, lanesN: 8 }, speed: 13.8 },
+  { tile: tile(1, 1, 1, 8), speed: 6.3 },
+  { tile: tile(1, 1, 2, 4), speed: 5.1 },
+  { tile: tile(2, 1, 1, 8), speed: 8.2 },
+  { tile: tile(2, 1, 2, 4), speed: 6.4 },
+  { tile: tile(2, 2, 1, 8), speed: 10.8 },
+  { tile: tile(4, 2, 1, 8), speed: 12.2 },
+  { tile: tile(4, 3, 1, 8), speed: 12.8 },
+  { tile: tile(4, 4, 1, 8), speed: 13.8 },
 ];
+
+/**
+ * Tiles of eight invocations that share their loads, on the same adapter, where the largest register tile reached 20. Larger ones
+ * are slower, and so are more steps of k at a time: their text does not fit the cache for instructions.
+ */
+export const BROADCAST_TILES: readonly Candidate[] = [
+  { tile: tile(2, 1, 1, 8), speed: 26.7, textureSpeed: 50.9 },
+  { tile: tile(1, 2, 8, 1), speed: 27.3, textureSpeed: 52.7 },
+  { tile: tile(4, 1, 1, 8), speed: 37.0, textureSpeed: 60.9 },
+  { tile: tile(1, 4, 8, 1), speed: 36.9, textureSpeed: 62.9 },
+  { tile: tile(4, 2, 1, 8), speed: 41.5, textureSpeed: 66.1 },
+  { tile: tile(2, 4, 8, 1), speed: 44.0, textureSpeed: 66.9 },
+  { tile: tile(8, 2, 1, 8), speed: 47.7, textureSpeed: 70.6 },
+  { tile: tile(2, 8, 8, 1), speed: 53.0, textureSpeed: 71.4 },
+];
+/** Invocations of a broadcast tile: fewer in a subgroup cannot share their loads. */
+const BROADCAST_LANES = 8;
+/** Nanoseconds that a copy into a texture takes: for itself with the interruption of the pass, and for each number. */
+const COPY_TIME = { each: 40_000, number: 0.4 };
 
 /** Block tiles for cards: 128×128, 64×64 and 32×32, in the order of their arithmetic per load. */
 export const CARD_TILES: readonly Candidate[] = [
-  { tile: { rowGroups: 1, columnGroups: 1, lanesM: 8, lanesN: 8 }, speed: 40, depth: 16 },
-  { tile: { rowGroups: 2, columnGroups: 2, lanesM: 8, lanesN: 8 }, speed: 80, depth: 16 },
-  { tile: { rowGroups: 2, columnGroups: 2, lanesM: 16, lanesN: 16 }, speed: 100, depth: 8 },
+  { tile: tile(1, 1, 8, 8), speed: 40, depth: 16 },
+  { tile: tile(2, 2, 8, 8), speed: 80, depth: 16 },
+  { tile: tile(2, 2, 16, 16), speed: 100, depth: 8 },
 ];
 
 /** Workgroups that keep all of the adapter busy: two cores, or some hundred multiprocessors. */
@@ -92,32 +133,107 @@ const MIN_CHUNK = 256;
  * @param batches Products of this size that run together.
  */
 export function chooseMatmul(
-  { software }: Pick<AdapterInfo, "software">,
-  { m, n, k }: MatmulSize,
+  adapter: MatmulAdapter,
+  size: MatmulSize,
   batches = 1,
 ): MatmulPlan {
-  const candidates = software ? SOFTWARE_TILES : CARD_TILES;
-  const parallel = software ? SOFTWARE_PARALLEL : CARD_PARALLEL;
-  let best: Candidate = candidates[0]!;
-  let bestTime = Infinity;
-  for (const candidate of candidates) {
-    const { rows, columns } = blockOf(candidate.tile);
-    const workgroups = batches * Math.ceil(m / rows) * Math.ceil(n / columns);
-    // Workgroups run in rounds of `parallel`; a last round that is not full takes as long as a full one,
-    // unless the sum over k can be split to fill it.
-    const rounds = k >= 2 * MIN_CHUNK
-      ? Math.max(1, workgroups / parallel)
-      : Math.ceil(workgroups / parallel);
-    const time = rounds * rows * columns / candidate.speed;
-    if (time < bestTime) [best, bestTime] = [candidate, time];
+  return matmulCandidates(adapter, size, batches)[0]!;
+}
+
+/**
+ * The variants that are worth a try on an adapter, the one with the least estimated time first.
+ *
+ * @param batches Products of this size that run together.
+ */
+export function matmulCandidates(
+  adapter: MatmulAdapter,
+  size: MatmulSize,
+  batches = 1,
+): MatmulPlan[] {
+  const parallel = adapter.software ? SOFTWARE_PARALLEL : CARD_PARALLEL;
+  const estimated = optionsOf(adapter, size, batches).map(
+    ({ tile, speed, before, planOf, unit }) => {
+      const { rows, columns } = blockOf(tile);
+      const workgroups = batches * Math.ceil(size.m / rows) * Math.ceil(size.n / columns);
+      // Workgroups run in rounds of `parallel`; a last round that is not full takes as long as a full one,
+      // unless the sum over k can be split to fill it.
+      const rounds = size.k >= 2 * MIN_CHUNK
+        ? Math.max(1, workgroups / parallel)
+        : Math.ceil(workgroups / parallel);
+      const parts = splitSum(size.k, workgroups, 2 * parallel, unit);
+      const time = 2 * rounds * parallel * rows * columns * size.k / speed + before;
+      return { plan: planOf(parts), time };
+    },
+  );
+  return estimated.sort((a, b) => a.time - b.time).map(({ plan }) => plan);
+}
+
+/** A tile in a way to use it. */
+interface TileOption {
+  readonly tile: MatmulTile;
+  /** GFLOP/s. */
+  readonly speed: number;
+  /** Nanoseconds that pass before. */
+  readonly before: number;
+  /** Steps of k that a part is a multiple of. */
+  readonly unit: number;
+  planOf(parts: MatmulParts): MatmulPlan;
+}
+
+function optionsOf(
+  { software, subgroupSize, readableTextures }: MatmulAdapter,
+  size: MatmulSize,
+  batches: number,
+): TileOption[] {
+  if (!software) {
+    return CARD_TILES.map(({ tile, speed, depth }) => ({
+      ...{ tile, speed, before: 0, unit: depth! },
+      planOf: (parts) => ({ family: "block", ...tile, depth: depth!, ...parts }),
+    }));
   }
-  const { tile, depth } = best;
-  const { rows, columns } = blockOf(tile);
-  const workgroups = batches * Math.ceil(m / rows) * Math.ceil(n / columns);
-  const parts = splitSum(k, workgroups, 2 * parallel, depth ?? 4);
-  return depth === undefined
-    ? { family: "register", ...tile, ...parts }
-    : { family: "block", ...tile, depth, ...parts };
+  if (subgroupSize < BROADCAST_LANES) {
+    return SOFTWARE_TILES.map(({ tile, speed }) => ({
+      ...{ tile, speed, before: 0, unit: 4 },
+      planOf: (parts) => ({ family: "register", ...tile, ...parts }),
+    }));
+  }
+  const numbers = textureSizes(size, batches, batches);
+  const copying = numbers.reduce((sum, n) => sum + COPY_TIME.each + COPY_TIME.number * n, 0);
+  return BROADCAST_TILES.flatMap(({ tile, speed, textureSpeed }) =>
+    (numbers.length > 0 && readableTextures ? [false, true] : [false]).map((textures) => ({
+      tile,
+      // One operand in a texture is taken for the mean.
+      speed: textures ? (speed * (2 - numbers.length) + textureSpeed! * numbers.length) / 2 : speed,
+      ...{ before: textures ? copying : 0, unit: 4 },
+      planOf: (parts) => ({ family: "broadcast", ...tile, textures, ...parts }),
+    }))
+  );
+}
+
+/** The sizes of the operands that can be read as vec4, and so from a texture. */
+function textureSizes(
+  { m, n, k, transposeA, transposeB }: MatmulSize,
+  countA: number,
+  countB: number,
+): number[] {
+  return [
+    ...(transposeA ? m : k) % 4 === 0 ? [countA * m * k] : [],
+    ...(transposeB ? k : n) % 4 === 0 ? [countB * n * k] : [],
+  ];
+}
+
+/** Bytes of each intermediate tensor of products that are computed as {@linkcode chooseMatmul} says. */
+export function matmulWorkspace(
+  adapter: MatmulAdapter,
+  size: MatmulSize & { readonly countA?: number; readonly countB?: number },
+  batches: number,
+): number[] {
+  const plan = chooseMatmul(adapter, size, batches);
+  const { countA = batches, countB = batches } = size;
+  const copies = plan.family === "broadcast" && plan.textures
+    ? textureSizes(size, countA, countB).map((length) => textureBytes(4 * length))
+    : [];
+  return plan.parts > 1 ? [4 * plan.parts * batches * size.m * size.n, ...copies] : copies;
 }
 
 /** The rows and columns of the result that a workgroup computes. */
