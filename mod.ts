@@ -60,6 +60,9 @@ export {
 } from "./src/gpu/program.ts";
 export { type Dispatch, type Recorder, Scalar } from "./src/gpu/recorder.ts";
 export { type ArrayOf, type DataType, Tensor } from "./src/gpu/tensor.ts";
+export { tune, type TuneOptions, type TuningReport, type TuningResult } from "./src/gpu/tune.ts";
+export type { ChoiceRequest, Tuning, TuningMode } from "./src/gpu/tuning.ts";
+export type { TuningEntry, TuningFile, TuningIdentity } from "./src/gpu/tuning_file.ts";
 
 export { ACTIVATION_NAMES, type ActivationName } from "./src/ops/activation_source.ts";
 export * from "./src/ops/activations.ts";
@@ -249,6 +252,7 @@ export type {
 export type { LayerBuffer, Parameter } from "./src/training/parameters.ts";
 export type { Inputs, InputSource, PredictOptions } from "./src/training/predict.ts";
 export type { CompileOptions, MetricName } from "./src/training/trainer.ts";
+export type { ModelTuneOptions } from "./src/training/tune_network.ts";
 
 export {
   type Batch,

@@ -11,6 +11,8 @@ import { Memory, type Storage } from "./memory.ts";
 import { compile, type CompiledKernel } from "./compile.ts";
 import type { Kernel } from "./kernel.ts";
 import { probe } from "./probe.ts";
+import { Tuning, TUNING_MODES, type TuningMode } from "./tuning.ts";
+import { defaultTuningPath, TuningFile, tuningIdentity } from "./tuning_file.ts";
 
 /** Options of {@linkcode Gpu.open}. */
 export interface DeviceOptions {
@@ -18,6 +20,10 @@ export interface DeviceOptions {
   powerPreference?: "low-power" | "high-performance";
   /** Whether to take the software adapter even where there is a card. Default false. */
   forceFallbackAdapter?: boolean;
+  /** How operations choose between ways to compute the same; see {@linkcode TuningMode}. Default "table". */
+  tuning?: TuningMode;
+  /** The cache file of "cache" and "measure". Default: `strata/tuning-1.json` in the user's cache folder. */
+  tuningFile?: string;
 }
 
 /** What is known of the adapter. */
@@ -60,14 +66,17 @@ export class Device {
   readonly adapter: AdapterInfo;
   /** Its buffers. */
   readonly memory: Memory;
+  /** What operations choose by. */
+  readonly tuning: Tuning;
   readonly #kernels = new Map<Kernel, CompiledKernel>();
   readonly #lost: Promise<never>;
   #failure: GpuError | undefined;
   #disposed = false;
 
-  private constructor(raw: GPUDevice, adapter: AdapterInfo) {
+  private constructor(raw: GPUDevice, adapter: AdapterInfo, tuning: Tuning) {
     this.raw = raw;
     this.adapter = adapter;
+    this.tuning = tuning;
     this.memory = new Memory(raw);
     raw.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -90,14 +99,21 @@ export class Device {
    * @throws {GpuError} if there is no adapter, saying what to install.
    */
   static async open(options: DeviceOptions = {}): Promise<Device> {
-    checkKeys(options, "Gpu.open", ["powerPreference", "forceFallbackAdapter"]);
+    const { tuning = "table", tuningFile, ...request } = options;
+    checkKeys(options, "Gpu.open", [
+      "powerPreference",
+      "forceFallbackAdapter",
+      "tuning",
+      "tuningFile",
+    ]);
+    checkOneOf(tuning, "Gpu.open: tuning", TUNING_MODES);
     if (options.powerPreference !== undefined) {
       checkOneOf(options.powerPreference, "Gpu.open: powerPreference", [
         "low-power",
         "high-performance",
       ]);
     }
-    const adapter = await navigator.gpu?.requestAdapter(options) ?? null;
+    const adapter = await navigator.gpu?.requestAdapter(request) ?? null;
     if (adapter === null) throw new GpuError(NO_ADAPTER);
     const requiredLimits: Record<string, number> = {};
     for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];
@@ -110,7 +126,7 @@ export class Device {
       software: adapter.info.isFallbackAdapter ?? false,
       float16: raw.features.has("shader-f16"),
       ...probed,
-    });
+    }, await openTuning(tuning, tuningFile, adapter));
   }
 
   /** The pipeline of a kernel, compiled on first use. */
@@ -231,6 +247,18 @@ export class Device {
     await Promise.race([this.raw.queue.onSubmittedWorkDone(), this.#lost]).catch(() => {});
     this.dispose();
   }
+}
+
+/** The choices of an adapter; those of the tables need no file. */
+async function openTuning(
+  mode: TuningMode,
+  file: string | undefined,
+  adapter: GPUAdapter,
+): Promise<Tuning> {
+  if (mode === "table") return await Tuning.open(mode);
+  const path = file ?? await defaultTuningPath();
+  if (path === undefined) return await Tuning.open(mode);
+  return await Tuning.open(mode, new TuningFile(path, await tuningIdentity(adapter.info)));
 }
 
 /** Subgroups work on adapters that do not list them, so they are asked for and dropped if refused. */

@@ -10,7 +10,8 @@ import { type ConvolutionPass, type MethodOptions, partsWorkspace } from "./conv
 import { complexProduct, type FftTiling, fftTiling, isFused } from "./convolution_fft_tiling.ts";
 import type { FftSize, Pair } from "./fft_layout.ts";
 import { fftWorkspace } from "./fft_transform.ts";
-import { chooseMatmul, type MatmulSize } from "./matmul_plan.ts";
+import type { MatmulSize } from "./matmul_plan.ts";
+import { planMatmul } from "./matmul_tuning.ts";
 
 /** One of the two factors, or the product, of all frequencies and groups: a complex matrix stored as real ones. */
 export interface ComplexMatrix {
@@ -115,7 +116,7 @@ export function fftConvolutionWorkspace(
   pass: ConvolutionPass,
   geometry: ConvolutionGeometry,
   count: number,
-  { software }: MethodOptions,
+  options: MethodOptions,
   whole: number,
 ): readonly number[] {
   const plan = fftConvolutionPlan(pass, geometry, count, whole);
@@ -125,7 +126,7 @@ export function fftConvolutionWorkspace(
     number,
     number,
   ];
-  const { parts } = chooseMatmul({ software }, plan.product, batches);
+  const { parts } = planMatmul(options, plan.product, batches);
   const product = plan.fused ? [] : [a, b, c, ...(parts > 1 ? [parts * c] : [])];
   const inA = fftWorkspace(plan.aSize, false);
   const inB = fftWorkspace(plan.bSize, false);

@@ -28,7 +28,7 @@ import {
 } from "./convolution_method.ts";
 import { perAxis, workgroupsFor } from "./launch.ts";
 import { multiplyStacks, type Products } from "./matmul.ts";
-import { chooseMatmul } from "./matmul_plan.ts";
+import { planMatmul } from "./matmul_tuning.ts";
 import { sumWorkspace } from "./reductions.ts";
 
 const IM2COL = new KernelFamily("convolution/im2col", [{ name: "im2col.wgsl", text: im2colText }]);
@@ -65,8 +65,8 @@ function productsOf(
 }
 
 /** Bytes of the parts of the products' sums, where these are split. */
-function splitBytes(products: Products, { software }: MethodOptions): number[] {
-  const { parts } = chooseMatmul({ software }, products, products.batches);
+function splitBytes(products: Products, options: MethodOptions): number[] {
+  const { parts } = planMatmul(options, products, products.batches);
   return parts > 1 ? [4 * parts * products.batches * products.m * products.n] : [];
 }
 

@@ -37,7 +37,7 @@ import {
 } from "./convolution_winograd_weights.ts";
 import { NAN_SOURCE, workgroupsFor } from "./launch.ts";
 import { batchedMatmul } from "./matmul.ts";
-import { chooseMatmul } from "./matmul_plan.ts";
+import { planMatmul } from "./matmul_tuning.ts";
 
 const FILTERS = new KernelFamily("convolution/winogradFilters", [
   TRANSFORMS_SOURCE,
@@ -79,11 +79,10 @@ function workspace(
   }
   const pass = passOf(name, geometry);
   if (pass === undefined) return [];
-  const { software, winogradTile } = options;
-  const { batches, rows, columns } = tilingOf(pass, count, winogradTile);
+  const { batches, rows, columns } = tilingOf(pass, count, options.winogradTile);
   const { summed } = pass;
   const size = { m: rows, n: columns, k: summed, transposeA: true, transposeB: false };
-  const { parts } = chooseMatmul({ software }, size, batches);
+  const { parts } = planMatmul(options, size, batches);
   const tensors = [summed * rows, summed * columns, rows * columns];
   if (parts > 1) tensors.push(parts * rows * columns);
   return tensors.map((length) => 4 * batches * length);

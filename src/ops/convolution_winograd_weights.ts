@@ -28,7 +28,7 @@ import {
 } from "./convolution_winograd_tiles.ts";
 import { workgroupsFor } from "./launch.ts";
 import { batchedMatmul } from "./matmul.ts";
-import { chooseMatmul } from "./matmul_plan.ts";
+import { planMatmul } from "./matmul_tuning.ts";
 
 const WEIGHTS = new KernelFamily("convolution/winogradWeights", [
   TRANSFORMS_SOURCE,
@@ -39,14 +39,14 @@ const WEIGHTS = new KernelFamily("convolution/winogradWeights", [
 export function winogradWeightGradientWorkspace(
   geometry: ConvolutionGeometry,
   count: number,
-  { software, winogradTile }: MethodOptions,
+  options: MethodOptions,
   whole: number,
 ): readonly number[] {
   const pass = forwardPass(geometry);
-  const { batches, columns } = tilingOf(pass, count, winogradTile);
+  const { batches, columns } = tilingOf(pass, count, options.winogradTile);
   const { summed, produced } = pass;
   const size = { m: produced, n: summed, k: columns, transposeA: false, transposeB: true };
-  const { parts } = chooseMatmul({ software }, size, batches);
+  const { parts } = planMatmul(options, size, batches);
   const tensors = [summed * columns, produced * columns, produced * summed];
   if (parts > 1) tensors.push(parts * produced * summed);
   const bytes = tensors.map((length) => 4 * batches * length);

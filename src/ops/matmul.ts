@@ -17,13 +17,8 @@ import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
 import { expectShape, NAN_SOURCE } from "./launch.ts";
-import {
-  blockOf,
-  blockParameters,
-  chooseMatmul,
-  type MatmulPlan,
-  type MatmulSize,
-} from "./matmul_plan.ts";
+import { blockOf, blockParameters, type MatmulPlan, type MatmulSize } from "./matmul_plan.ts";
+import { placeOf, planMatmul } from "./matmul_tuning.ts";
 
 /** Options of {@linkcode matmul}. */
 export interface MatmulOptions {
@@ -168,7 +163,7 @@ function multiply(
 ): void {
   const { activation, bias, biasOfRows = false } = options;
   const { m, n, k, batches, countA } = size;
-  const plan = options.plan ?? chooseMatmul(recorder.device.adapter, size, batches);
+  const plan = options.plan ?? planMatmul(placeOf(recorder.device), size, batches, multiplyBy);
   const split = plan.parts > 1;
   const target = split ? recorder.empty([plan.parts, batches, m, n]) : out;
   const epilogue = {
@@ -207,6 +202,19 @@ function multiply(
     });
     recorder.release(target);
   }
+}
+
+/** Products of whole tensors in the way given, to compare ways. */
+function multiplyBy(
+  recorder: Recorder,
+  stack: Products,
+  a: Tensor,
+  b: Tensor,
+  out: Tensor,
+  plan: MatmulPlan,
+): void {
+  const { firstA: _a, firstB: _b, firstOut: _out, ...whole } = stack;
+  multiply(recorder, whole, a, b, out, { activation: "linear", bias: undefined, plan });
 }
 
 function launch(

@@ -120,6 +120,47 @@ export function chooseMatmul(
     : { family: "block", ...tile, depth, ...parts };
 }
 
+/** Tiles that are estimated to take this many times as long as the best are not worth a measurement. */
+const UNPROMISING = 3;
+/** Elements of a result up to which one invocation for each may be the best. */
+const PLAIN_OUTPUTS = 4096;
+
+/**
+ * The variants that may be the quickest for a size, the one of {@linkcode chooseMatmul} among them: tiles, and for each the sum
+ * whole, split as for the table, and split in twice as many parts.
+ *
+ * @param batches Products of this size that run together.
+ */
+export function matmulCandidates(
+  adapter: Pick<AdapterInfo, "software">,
+  size: MatmulSize,
+  batches = 1,
+): MatmulPlan[] {
+  const { m, n, k } = size;
+  const { software } = adapter;
+  const parallel = software ? SOFTWARE_PARALLEL : CARD_PARALLEL;
+  const tiles = (software ? SOFTWARE_TILES : CARD_TILES).map((candidate) => {
+    const { rows, columns } = blockOf(candidate.tile);
+    const workgroups = batches * Math.ceil(m / rows) * Math.ceil(n / columns);
+    return { ...candidate, workgroups, work: workgroups * rows * columns / candidate.speed };
+  });
+  const least = Math.min(...tiles.map(({ work }) => work));
+  const plans = [chooseMatmul(adapter, size, batches)];
+  for (const { tile, depth, workgroups, work } of tiles) {
+    if (work > UNPROMISING * least) continue;
+    for (const wanted of [0, 2 * parallel, 4 * parallel]) {
+      const parts = splitSum(k, workgroups, wanted, depth ?? 4);
+      plans.push(
+        depth === undefined
+          ? { family: "register", ...tile, ...parts }
+          : { family: "block", ...tile, depth, ...parts },
+      );
+    }
+  }
+  if (batches * m * n <= PLAIN_OUTPUTS) plans.push({ family: "plain", ...splitSum(k, 1, 1, 1) });
+  return [...new Map(plans.map((plan) => [JSON.stringify(plan), plan])).values()];
+}
+
 /** The rows and columns of the result that a workgroup computes. */
 export function blockOf(tile: MatmulTile): { rows: number; columns: number } {
   const { rowGroups, columnGroups, lanesM, lanesN } = tile;

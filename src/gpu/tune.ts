@@ -1,0 +1,243 @@
+/**
+ * Tuning: measures, on the adapter itself, the ways to compute what a program asks for, and keeps the quickest.
+ *
+ * @module
+ */
+
+import { OptionError } from "../errors.ts";
+import { checkKeys, checkNumber } from "../options.ts";
+import { DryRecorder } from "./dry_recorder.ts";
+import type { Gpu } from "./gpu.ts";
+import { type ProgramRecorder, ScratchPool } from "./program.ts";
+import { TrialCheck } from "./tuning_check.ts";
+import { Clock, type Contestant, timeOf } from "./tuning_clock.ts";
+import { isTunable, type Trial, type TuningRequest } from "./tuning_trial.ts";
+
+/** Options of {@linkcode tune}. */
+export interface TuneOptions {
+  /** Time after which no further request is measured, and the one in hand ends early. Default 60. */
+  seconds?: number;
+  /** Ends tuning after the request in hand, as if the time were over. */
+  signal?: AbortSignal;
+  /** Called with each request that is about to be measured, and the number of those known so far. */
+  onRequest?: (label: string, index: number, count: number) => void;
+}
+
+/** What tuning found for one request. */
+export interface TuningResult {
+  /** The operation and its shape: `matmul NT 128×784×128`. */
+  readonly label: string;
+  /** What the module's own tables choose. */
+  readonly builtIn: string;
+  /** Milliseconds of the built-in choice; undefined if it was not measured or was rejected. */
+  readonly builtInMilliseconds: number | undefined;
+  /** What is used from now on. */
+  readonly best: string;
+  /** Milliseconds of that choice. */
+  readonly bestMilliseconds: number | undefined;
+  /** Candidates whose results were right. */
+  readonly tried: number;
+  /** Of these, the ones that were given up early because they were much slower than the best. */
+  readonly abandoned: number;
+  /** Candidates whose results were wrong or could not be had, with the reason. */
+  readonly rejected: readonly string[];
+}
+
+/** What {@linkcode tune} did. */
+export interface TuningReport {
+  /** The requests that were measured, in that order. */
+  readonly results: readonly TuningResult[];
+  /** Requests for which the time was too short; they use the built-in choice. */
+  readonly left: number;
+  /** Time spent. */
+  readonly seconds: number;
+  /** The cache file; undefined if the choices are in memory only. */
+  readonly file: string | undefined;
+}
+
+/** Another choice has to be faster by this share, or the built-in one stays: the clock is not more exact than that. */
+const MARGIN = 0.05;
+
+/**
+ * Measures what a program would choose between and keeps the best: for this `Gpu` at once, and in the cache file for later ones.
+ *
+ * First `record` runs on a recorder that computes nothing, to collect the requests that are not known yet. Each is then measured
+ * on scratch tensors of its shape: every candidate's result is compared with the plainest kernel's, then the right ones are
+ * timed in turn. Operations themselves never measure: they look up what is known when they are called or recorded.
+ *
+ * Another choice sums in another order, so results may differ in their last bits from those of the built-in one.
+ *
+ * @param record Calls operations as it would to record a program.
+ * @throws {OptionError} unless the `Gpu` was opened with `tuning: "measure"`.
+ * @example
+ * ```ts
+ * import { Gpu, matmul, tune } from "@strata/strata";
+ *
+ * await using gpu = await Gpu.open({ tuning: "measure" });
+ * const a = gpu.zeros([100, 40]);
+ * const b = gpu.zeros([40, 60]);
+ * const { results } = await tune(gpu, (recorder) => matmul(recorder, a, b), { seconds: 2 });
+ * console.log(results.map(({ label, best }) => `${label}: ${best}`));
+ * const c = matmul(gpu, a, b); // with that choice
+ * ```
+ */
+export async function tune(
+  gpu: Gpu,
+  record: (recorder: ProgramRecorder) => void,
+  options: TuneOptions = {},
+): Promise<TuningReport> {
+  checkKeys(options, "tune", ["seconds", "signal", "onRequest"]);
+  checkNumber(options.seconds ?? 60, "tune: seconds", { min: 0 });
+  const { tuning } = gpu.device;
+  if (tuning.mode !== "measure") {
+    throw new OptionError(
+      `tune: expected a Gpu opened with tuning: "measure", got one with "${tuning.mode}"`,
+    );
+  }
+  gpu.device.check();
+  const requests = collect(gpu, record).toSorted((a, b) => b.flops - a.flops);
+  const begin = performance.now();
+  const secondsSince = () => (performance.now() - begin) / 1000;
+  if (requests.length === 0) {
+    return { results: [], left: 0, seconds: secondsSince(), file: await tuning.save() };
+  }
+  const expired = () =>
+    secondsSince() >= (options.seconds ?? 60) || options.signal?.aborted === true;
+  const tuner = new Tuner(gpu, expired, options.onRequest);
+  const left = await tuner.run(requests);
+  return { results: tuner.results, left, seconds: secondsSince(), file: await tuning.save() };
+}
+
+/** The requests of a program that are not known yet. */
+function collect(gpu: Gpu, record: (recorder: ProgramRecorder) => void): TuningRequest[] {
+  const requests = gpu.device.tuning.collect(() => record(new DryRecorder(gpu.device)));
+  return requests.filter(isTunable).filter(({ flops }) => flops > 0);
+}
+
+class Tuner {
+  readonly results: TuningResult[] = [];
+  readonly #gpu: Gpu;
+  readonly #expired: () => boolean;
+  readonly #onRequest: TuneOptions["onRequest"];
+  #begun = 0;
+  #count = 0;
+
+  constructor(gpu: Gpu, expired: () => boolean, onRequest: TuneOptions["onRequest"]) {
+    this.#gpu = gpu;
+    this.#expired = expired;
+    this.#onRequest = onRequest;
+  }
+
+  /** Measures requests while there is time. Returns how many are left. */
+  async run(requests: readonly TuningRequest[]): Promise<number> {
+    this.#count += requests.length;
+    for (const [i, request] of requests.entries()) {
+      if (this.#expired()) return requests.length - i;
+      this.#onRequest?.(request.label, this.#begun++, this.#count);
+      await this.#measure(request);
+    }
+    return 0;
+  }
+
+  async #measure(request: TuningRequest): Promise<void> {
+    const pool = new ScratchPool(this.#gpu.device);
+    const contestants: Contestant<object>[] = [];
+    const rejected: string[] = [];
+    let given = 0;
+    try {
+      using trial = request.trial(this.#gpu);
+      const check = new TrialCheck(this.#gpu, trial);
+      const clock = await Clock.start(this.#gpu.device, pool);
+      let best = Infinity;
+      for (const choice of builtInFirst(request)) {
+        if (best < Infinity && this.#expired()) break;
+        const name = request.describe(choice);
+        const fault = await check.fault(choice);
+        if (fault !== undefined) {
+          rejected.push(`${name}: ${fault}`);
+          continue;
+        }
+        const contestant = await this.#enter(clock, trial, choice, name, best);
+        if (contestant === undefined) given++;
+        else {
+          best = Math.min(best, contestant.estimate);
+          contestants.push(contestant);
+        }
+      }
+      const able = contestants.filter((each, i) => i === 0 || !Clock.isHopeless(each, best));
+      await clock.race(able, this.#expired);
+      this.#decide(request, able, rejected, contestants.length + given);
+    } catch (error) {
+      this.#gpu.device.check();
+      rejected.push(error instanceof Error ? error.message : String(error));
+      this.#decide(request, [], rejected, 0);
+    } finally {
+      for (const { program } of contestants) program.dispose();
+      pool.dispose();
+    }
+  }
+
+  /** Prepares a candidate, with its own requests tuned; undefined if it is hopeless. */
+  async #enter(
+    clock: Clock,
+    trial: Trial,
+    choice: object,
+    name: string,
+    best: number,
+  ): Promise<Contestant<object> | undefined> {
+    const prepare = () => clock.prepare(name, choice, (recorder) => trial.run(recorder, choice));
+    const first = await prepare();
+    if (Clock.isHopeless(first, best)) {
+      first.program.dispose();
+      return undefined;
+    }
+    // A method of convolution multiplies matrices, in a way that has to be chosen too.
+    const inner = collect(this.#gpu, (recorder) => void trial.run(recorder, choice));
+    if (inner.length === 0) return first;
+    first.program.dispose();
+    await this.run(inner);
+    return await prepare();
+  }
+
+  /** Keeps the best, and says so. */
+  #decide(
+    request: TuningRequest,
+    contestants: readonly Contestant<object>[],
+    rejected: readonly string[],
+    tried: number,
+  ): void {
+    const text = JSON.stringify(request.builtIn());
+    const measured = contestants.filter(({ samples }) => samples.length > 0)
+      .toSorted((a, b) => timeOf(a) - timeOf(b));
+    const builtIn = measured.find(({ choice }) => JSON.stringify(choice) === text);
+    const fastest = measured[0];
+    const stays = builtIn !== undefined && timeOf(fastest!) > (1 - MARGIN) * timeOf(builtIn);
+    const best = stays ? builtIn : fastest;
+    const builtInMilliseconds = builtIn && timeOf(builtIn);
+    const bestMilliseconds = best && timeOf(best);
+    if (best !== undefined) {
+      this.#gpu.device.tuning.learn(request, best.choice, {
+        ...(bestMilliseconds === undefined ? {} : { milliseconds: bestMilliseconds }),
+        ...(builtInMilliseconds === undefined ? {} : { builtInMilliseconds }),
+      });
+    }
+    this.results.push({
+      label: request.label,
+      builtIn: request.describe(request.builtIn()),
+      builtInMilliseconds,
+      best: request.describe(best?.choice ?? request.builtIn()),
+      bestMilliseconds,
+      tried,
+      abandoned: tried - measured.length,
+      rejected,
+    });
+  }
+}
+
+/** The candidates; the built-in choice leads, so that the others are compared with it from the start. */
+function builtInFirst(request: TuningRequest): object[] {
+  const text = JSON.stringify(request.builtIn());
+  const isBuiltIn = (choice: object) => JSON.stringify(choice) === text;
+  const candidates = request.candidates();
+  return [...candidates.filter(isBuiltIn), ...candidates.filter((choice) => !isBuiltIn(choice))];
+}
