@@ -6,6 +6,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { ACTIVATION_NAMES, OptionError } from "../mod.ts";
+import { TUNING_MODES } from "../src/gpu/tuning.ts";
 import { checkNumber, checkOneOf } from "../src/options.ts";
 import { TEST_FRACTION } from "./table_data.ts";
 import { TRIAL_STEPS } from "./find_rate.ts";
@@ -86,6 +87,7 @@ const OPTIONS = {
     "Largest norm of the gradients; default any",
   ),
   seed: whole("SEED", "7", 0, "Of all randomness; the same seed, the same result", SEEDS - 1),
+  tuning: choice(TUNING_MODES, "table", "Choice of kernels: table, cache, or measure first"),
   out: path("Folder for the results; default runs/MODEL-DATE-TIME"),
   help: flag("Show this"),
 } satisfies Record<string, Option<unknown>>;
@@ -116,7 +118,7 @@ const GROUPS: readonly (readonly [heading: string, names: readonly Name[]])[] = 
     "clip-norm",
     "seed",
   ]],
-  ["Other", ["out", "help"]],
+  ["Other", ["tuning", "out", "help"]],
 ];
 
 /**

@@ -23,8 +23,10 @@ export interface TuneOptions {
   onRequest?: (label: string, index: number, count: number) => void;
 }
 
-/** What tuning found for one request. */
+/** What tuning found for one request, now or earlier. */
 export interface TuningResult {
+  /** Whether it was measured now; if not, the cache knew it. */
+  readonly measured: boolean;
   /** The operation and its shape: `matmul NT 128×784×128`. */
   readonly label: string;
   /** What the module's own tables choose. */
@@ -35,7 +37,7 @@ export interface TuningResult {
   readonly best: string;
   /** Milliseconds of that choice. */
   readonly bestMilliseconds: number | undefined;
-  /** Candidates whose results were right. */
+  /** Candidates whose results were right; 0 if it was not measured now. */
   readonly tried: number;
   /** Of these, the ones that were given up early because they were much slower than the best. */
   readonly abandoned: number;
@@ -45,7 +47,7 @@ export interface TuningResult {
 
 /** What {@linkcode tune} did. */
 export interface TuningReport {
-  /** The requests that were measured, in that order. */
+  /** The requests whose best choice is known; those that were measured now last, in that order. */
   readonly results: readonly TuningResult[];
   /** Requests for which the time was too short; they use the built-in choice. */
   readonly left: number;
@@ -57,6 +59,8 @@ export interface TuningReport {
 
 /** Another choice has to be faster by this share, or the built-in one stays: the clock is not more exact than that. */
 const MARGIN = 0.05;
+/** A candidate that takes this many times as long as the best does not win by better products inside of it. */
+const BEYOND_HELP = 1.5;
 
 /**
  * Measures what a program would choose between and keeps the best: for this `Gpu` at once, and in the cache file for later ones.
@@ -95,23 +99,48 @@ export async function tune(
     );
   }
   gpu.device.check();
-  const requests = collect(gpu, record).toSorted((a, b) => b.flops - a.flops);
   const begin = performance.now();
   const secondsSince = () => (performance.now() - begin) / 1000;
-  if (requests.length === 0) {
-    return { results: [], left: 0, seconds: secondsSince(), file: await tuning.save() };
-  }
+  const { known, unknown } = collect(gpu, record);
   const expired = () =>
     secondsSince() >= (options.seconds ?? 60) || options.signal?.aborted === true;
   const tuner = new Tuner(gpu, expired, options.onRequest);
-  const left = await tuner.run(requests);
-  return { results: tuner.results, left, seconds: secondsSince(), file: await tuning.save() };
+  const left = await tuner.run(unknown.toSorted((a, b) => b.flops - a.flops));
+  return {
+    results: [...known.map((request) => knownResult(gpu, request)), ...tuner.results],
+    left,
+    seconds: secondsSince(),
+    file: await tuning.save(),
+  };
 }
 
-/** The requests of a program that are not known yet. */
-function collect(gpu: Gpu, record: (recorder: ProgramRecorder) => void): TuningRequest[] {
-  const requests = gpu.device.tuning.collect(() => record(new DryRecorder(gpu.device)));
-  return requests.filter(isTunable).filter(({ flops }) => flops > 0);
+/** What a program chooses between. */
+function collect(
+  gpu: Gpu,
+  record: (recorder: ProgramRecorder) => void,
+): { known: TuningRequest[]; unknown: TuningRequest[] } {
+  const { tuning } = gpu.device;
+  const requests = tuning.collect(() => record(new DryRecorder(gpu.device)))
+    .filter(isTunable).filter(({ flops }) => flops > 0);
+  return {
+    known: requests.filter((request) => tuning.known(request) !== undefined),
+    unknown: requests.filter((request) => tuning.known(request) === undefined),
+  };
+}
+
+function knownResult({ device: { tuning } }: Gpu, request: TuningRequest): TuningResult {
+  const entry = tuning.entry(request);
+  return {
+    measured: false,
+    label: request.label,
+    builtIn: request.describe(request.builtIn()),
+    builtInMilliseconds: entry?.builtInMilliseconds,
+    best: request.describe(tuning.known(request)!),
+    bestMilliseconds: entry?.milliseconds,
+    tried: 0,
+    abandoned: 0,
+    rejected: [],
+  };
 }
 
 class Tuner {
@@ -192,10 +221,11 @@ class Tuner {
       return undefined;
     }
     // A method of convolution multiplies matrices, in a way that has to be chosen too.
-    const inner = collect(this.#gpu, (recorder) => void trial.run(recorder, choice));
-    if (inner.length === 0) return first;
+    if (first.estimate > BEYOND_HELP * best) return first;
+    const { unknown } = collect(this.#gpu, (recorder) => void trial.run(recorder, choice));
+    if (unknown.length === 0) return first;
     first.program.dispose();
-    await this.run(inner);
+    await this.run(unknown);
     return await prepare();
   }
 
@@ -222,6 +252,7 @@ class Tuner {
       });
     }
     this.results.push({
+      measured: true,
       label: request.label,
       builtIn: request.describe(request.builtIn()),
       builtInMilliseconds,

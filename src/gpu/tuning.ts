@@ -55,9 +55,8 @@ export class Tuning {
   /** What to compute a request with. Never measures. */
   choose<C extends object>(request: ChoiceRequest<C>): C {
     if (this.mode === "table") return request.builtIn();
-    const known = this.known(request);
-    if (known === undefined) this.#collected?.set(request.key, request);
-    return known ?? request.builtIn();
+    this.#collected?.set(request.key, request);
+    return this.known(request) ?? request.builtIn();
   }
 
   /** What was measured to be the best; undefined if that is not known, or the candidates are others now. */
@@ -87,7 +86,7 @@ export class Tuning {
     this.#unsaved.add(request.key);
   }
 
-  /** Runs `work`, and returns the requests in it whose best choice is not known, each once. */
+  /** Runs `work`, and returns what is chosen in it, each key once. */
   collect(work: () => void): ChoiceRequest[] {
     const outer = this.#collected;
     const collected = new Map<string, ChoiceRequest>();

@@ -165,7 +165,7 @@ function tunedMethod(
       } else method[pass](recorder, task, a, b, out, methodOptions);
     },
   });
-  tuning.choose(request); // notes it where it is not known
+  tuning.choose(request); // says that it is wanted
   return tuning.known(request)?.algorithm;
 }
 

@@ -90,14 +90,13 @@ export function planMatmul(
   const { tuning } = place;
   if (tuning === undefined || tuning.mode === "table") return builtIn();
   const request = choiceRequest(place, size, batches);
-  const known = tuning.known(request);
-  if (known !== undefined) return planOf(known, size.k);
   if (multiply !== undefined) {
     const { countA = batches, countB = batches } = size;
     const stack = { ...size, batches, countA, countB };
-    tuning.choose({ ...request, ...trialOf(stack, multiply) }); // notes it
+    tuning.choose({ ...request, ...trialOf(stack, multiply) }); // says that it is wanted
   }
-  return builtIn();
+  const known = tuning.known(request);
+  return known === undefined ? builtIn() : planOf(known, size.k);
 }
 
 /** The choice for all sizes of a bucket: its candidates are those of the largest. */
