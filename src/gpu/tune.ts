@@ -195,11 +195,18 @@ class Tuner {
       }
       const able = contestants.filter((each, i) => i === 0 || !Clock.isHopeless(each, best));
       await clock.race(able, this.#expired);
-      this.#decide(request, able, rejected, contestants.length + given);
+      const measured = able.filter(({ samples }) => samples.length > 0);
+      const [fastest] = measured.toSorted((a, b) => timeOf(a) - timeOf(b));
+      const builtIn = measured.find(({ choice }) => isBuiltIn(request, choice));
+      if (fastest !== undefined && builtIn !== undefined && fastest !== builtIn) {
+        await clock.duel([builtIn, fastest]);
+      }
+      const tried = contestants.length + given;
+      this.#decide(request, builtIn, fastest, rejected, [tried, tried - measured.length]);
     } catch (error) {
       this.#gpu.device.check();
       rejected.push(error instanceof Error ? error.message : String(error));
-      this.#decide(request, [], rejected, 0);
+      this.#decide(request, undefined, undefined, rejected, [0, 0]);
     } finally {
       for (const { program } of contestants) program.dispose();
       pool.dispose();
@@ -229,18 +236,14 @@ class Tuner {
     return await prepare();
   }
 
-  /** Keeps the best, and says so. */
+  /** Keeps the built-in choice, or the fastest if it is faster by the margin, and says so. */
   #decide(
     request: TuningRequest,
-    contestants: readonly Contestant<object>[],
+    builtIn: Contestant<object> | undefined,
+    fastest: Contestant<object> | undefined,
     rejected: readonly string[],
-    tried: number,
+    [tried, abandoned]: readonly [number, number],
   ): void {
-    const text = JSON.stringify(request.builtIn());
-    const measured = contestants.filter(({ samples }) => samples.length > 0)
-      .toSorted((a, b) => timeOf(a) - timeOf(b));
-    const builtIn = measured.find(({ choice }) => JSON.stringify(choice) === text);
-    const fastest = measured[0];
     const stays = builtIn !== undefined && timeOf(fastest!) > (1 - MARGIN) * timeOf(builtIn);
     const best = stays ? builtIn : fastest;
     const builtInMilliseconds = builtIn && timeOf(builtIn);
@@ -259,7 +262,7 @@ class Tuner {
       best: request.describe(best?.choice ?? request.builtIn()),
       bestMilliseconds,
       tried,
-      abandoned: tried - measured.length,
+      abandoned,
       rejected,
     });
   }
@@ -267,8 +270,13 @@ class Tuner {
 
 /** The candidates; the built-in choice leads, so that the others are compared with it from the start. */
 function builtInFirst(request: TuningRequest): object[] {
-  const text = JSON.stringify(request.builtIn());
-  const isBuiltIn = (choice: object) => JSON.stringify(choice) === text;
   const candidates = request.candidates();
-  return [...candidates.filter(isBuiltIn), ...candidates.filter((choice) => !isBuiltIn(choice))];
+  return [
+    ...candidates.filter((choice) => isBuiltIn(request, choice)),
+    ...candidates.filter((choice) => !isBuiltIn(request, choice)),
+  ];
+}
+
+function isBuiltIn(request: TuningRequest, choice: object): boolean {
+  return JSON.stringify(choice) === JSON.stringify(request.builtIn());
 }

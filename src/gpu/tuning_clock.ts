@@ -13,6 +13,8 @@ import type { Tensor } from "./tensor.ts";
 const BATCH_MILLISECONDS = 30;
 /** Batches of a candidate, of which the median counts. */
 const BATCHES = 3;
+/** Batches of the two that are compared in the end. */
+const DUEL_BATCHES = 5;
 /** Repetitions in one submit, where one takes less than this: a submit costs as much as a small operation. */
 const PER_SUBMIT = 32;
 const SHORT_MILLISECONDS = 2;
@@ -109,6 +111,19 @@ export class Clock {
       const best = Math.min(...running.map(timeOf));
       running = running.filter((each) => timeOf(each) <= UNLIKELY * best);
     }
+  }
+
+  /** Measures the built-in choice and the winner of a race anew: the best of many is often one that was lucky. */
+  async duel<C extends object>(contestants: readonly Contestant<C>[]): Promise<void> {
+    for (const { samples } of contestants) samples.length = 0;
+    for (let batch = 0; batch < DUEL_BATCHES; batch++) {
+      for (const contestant of contestants) await this.#sample(contestant);
+    }
+  }
+
+  async #sample({ program, copies, estimate, samples }: Contestant<object>): Promise<void> {
+    const runs = Math.max(1, Math.ceil(BATCH_MILLISECONDS / Math.max(0.001, copies * estimate)));
+    samples.push(await this.#time(program, runs) / (runs * copies));
   }
 
   /** Milliseconds of some runs of a program. */
