@@ -60,7 +60,8 @@ export {
 } from "./src/gpu/program.ts";
 export { type Dispatch, type Recorder, Scalar } from "./src/gpu/recorder.ts";
 export { type ArrayOf, type DataType, Tensor } from "./src/gpu/tensor.ts";
-export { tune, type TuneOptions, type TuningReport, type TuningResult } from "./src/gpu/tune.ts";
+export { tune, type TuneOptions, type TuningReport } from "./src/gpu/tune.ts";
+export type { TuningResult } from "./src/gpu/tuner.ts";
 export type { ChoiceRequest, Tuning, TuningMode } from "./src/gpu/tuning.ts";
 export type { TuningEntry, TuningFile, TuningIdentity } from "./src/gpu/tuning_file.ts";
 

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { OptionError } from "../src/errors.ts";
-import type { TuningResult } from "../src/gpu/tune.ts";
+import type { TuningResult } from "../src/gpu/tuner.ts";
 import { helpText, parseOptions, reportText } from "../tools/tune.ts";
 import { DENO_DIR, ROOT, taskCommand } from "./task.ts";
 

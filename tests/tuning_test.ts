@@ -329,6 +329,28 @@ function assertNever(): never {
   throw new Error("it was run");
 }
 
+Deno.test("what was cut short holds for this process, and is not written", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      const stop = new AbortController();
+      const request = requestOf(gpu, {
+        first: (recorder, right) => {
+          stop.abort();
+          return right.run(recorder, PLAIN);
+        },
+        second: () => assertNever(),
+      }, "first");
+      const record = ({ device }: Recorder) => void device.tuning.choose(request);
+      const { results, file } = await tune(gpu, record, { signal: stop.signal });
+      assertEquals([results[0]!.best, results[0]!.tried], ["first", 1]);
+      assertEquals(gpu.device.tuning.known(request), { name: "first" });
+      assertEquals(file, `${folder}/tuning.json`);
+      assertEquals((await tune(gpu, record)).results[0]!.measured, false);
+    });
+    assertEquals(await Array.fromAsync(Deno.readDir(folder)), []);
+  });
+});
+
 Deno.test("where every candidate is wrong, nothing is kept", async () => {
   await withFolder(async (folder) => {
     await withGpu(folder, "measure", async (gpu) => {

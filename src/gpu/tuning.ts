@@ -74,16 +74,21 @@ export class Tuning {
     return this.known(request) === undefined ? undefined : this.#entries.get(request.key);
   }
 
-  /** Takes a measured choice, for this device at once and for the file with the next {@linkcode Tuning.save}. */
+  /**
+   * Takes a measured choice, for this device at once and for the file with the next {@linkcode Tuning.save}.
+   *
+   * @param isFinal Whether all candidates were measured; if not, the choice is not saved, and measured again by the next process.
+   */
   learn<C extends object>(
     request: ChoiceRequest<C>,
     choice: C,
     times: Pick<TuningEntry, "milliseconds" | "builtInMilliseconds">,
+    isFinal = true,
   ): void {
     const entry = { choice, among: fingerprint(request.candidates()), ...times };
     this.#entries.set(request.key, entry);
     this.#known.set(request.key, choice);
-    this.#unsaved.add(request.key);
+    if (isFinal) this.#unsaved.add(request.key);
   }
 
   /** Runs `work`, and returns what is chosen in it, each key once. */
