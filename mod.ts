@@ -61,6 +61,10 @@ export {
 } from "./src/gpu/program.ts";
 export { type Dispatch, type Recorder, Scalar } from "./src/gpu/recorder.ts";
 export { type ArrayOf, type DataType, type Float, Tensor } from "./src/gpu/tensor.ts";
+export { tune, type TuneOptions, type TuningReport } from "./src/gpu/tune.ts";
+export type { TuningResult } from "./src/gpu/tuner.ts";
+export type { ChoiceRequest, Tuning, TuningMode } from "./src/gpu/tuning.ts";
+export type { TuningEntry, TuningFile, TuningIdentity } from "./src/gpu/tuning_file.ts";
 
 export { ACTIVATION_NAMES, type ActivationName } from "./src/ops/activation_source.ts";
 export * from "./src/ops/activations.ts";
@@ -263,6 +267,7 @@ export type { LossScalingOptions } from "./src/training/loss_scale.ts";
 export type { LayerBuffer, Parameter } from "./src/training/parameters.ts";
 export type { Inputs, InputSource, PredictOptions } from "./src/training/predict.ts";
 export type { CompileOptions, MetricName, Precision } from "./src/training/trainer.ts";
+export type { ModelTuneOptions } from "./src/training/tune_network.ts";
 
 export {
   type Batch,

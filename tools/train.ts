@@ -60,7 +60,7 @@ async function run(given: TrainOptions, display: Display): Promise<boolean> {
   using stop = new Stop(() => {
     display.line("Stopping after the step in hand. Ctrl-C once more quits without saving.");
   });
-  await using gpu = await Gpu.open();
+  await using gpu = await Gpu.open({ tuning: given.tuning });
   const { name: adapter, software } = gpu.adapter;
   display.line(
     labelled("Adapter", [software ? `${adapter}, software: the CPU computes` : adapter]),
@@ -86,6 +86,11 @@ async function run(given: TrainOptions, display: Display): Promise<boolean> {
   }
   display.line(`${describeTraining(options, steps, data.unit)}\n`);
 
+  if (options.tuning === "measure") {
+    const { signal } = stop;
+    const onRequest = (label: string) => display.status(`Measuring ${label} …`);
+    await model.tune({ batchSize: options["batch-size"], signal, onRequest });
+  }
   display.status("Copying the data to the GPU and compiling the kernels …");
   const fitAt = performance.now();
   const history = await model.fit(data.train, {

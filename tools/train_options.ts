@@ -5,6 +5,7 @@
  */
 
 import { ACTIVATION_NAMES, OptionError } from "../mod.ts";
+import { TUNING_MODES } from "../src/gpu/tuning.ts";
 import {
   choice,
   flag,
@@ -93,6 +94,7 @@ const OPTIONS = {
     "mixed keeps activations and a copy of the weights in 16 bits",
   ),
   seed: whole("SEED", "7", 0, "Of all randomness; the same seed, the same result", SEEDS - 1),
+  tuning: choice(TUNING_MODES, "table", "Choice of kernels: table, cache, or measure first"),
   out: path("Folder for the results; default runs/MODEL-DATE-TIME"),
   help: flag("Show this"),
 } satisfies OptionTable;
@@ -122,7 +124,7 @@ const GROUPS: readonly (readonly [heading: string, names: readonly Name[]])[] = 
     "precision",
     "seed",
   ]],
-  ["Other", ["out", "help"]],
+  ["Other", ["tuning", "out", "help"]],
 ];
 
 /**

@@ -12,6 +12,8 @@ import { compile, type CompiledKernel } from "./compile.ts";
 import type { Kernel } from "./kernel.ts";
 import { type DeviceLimits, plannedDevice } from "./planned_device.ts";
 import { probe } from "./probe.ts";
+import { Tuning, TUNING_MODES, type TuningMode } from "./tuning.ts";
+import { defaultTuningPath, TuningFile, tuningIdentity } from "./tuning_file.ts";
 
 /** Options of {@linkcode Gpu.open}. */
 export interface DeviceOptions {
@@ -21,6 +23,10 @@ export interface DeviceOptions {
   forceFallbackAdapter?: boolean;
   /** Bytes of a buffer, and of a binding, where fewer are to be used than the adapter has: as on a smaller one. */
   limits?: Partial<DeviceLimits>;
+  /** How operations choose between ways to compute the same; see {@linkcode TuningMode}. Default "table". */
+  tuning?: TuningMode;
+  /** The cache file of "cache" and "measure". Default: `strata/tuning-1.json` in the user's cache folder. */
+  tuningFile?: string;
 }
 
 /** What is known of the adapter. */
@@ -74,6 +80,8 @@ export class Device {
   readonly memory: Memory;
   /** Whether it only counts what a real device would hold, and computes nothing. */
   readonly planned: boolean;
+  /** What operations choose by. */
+  readonly tuning: Tuning;
   readonly #kernels = new Map<Kernel, CompiledKernel>();
   readonly #lost: Promise<never>;
   #failure: GpuError | undefined;
@@ -82,11 +90,13 @@ export class Device {
   private constructor(
     raw: GPUDevice,
     adapter: AdapterInfo,
+    tuning: Tuning,
     limits: Partial<DeviceLimits>,
     planned = false,
   ) {
     this.raw = raw;
     this.adapter = adapter;
+    this.tuning = tuning;
     this.limits = lowerLimits(raw, limits);
     this.memory = new Memory(raw, this.limits.maxBufferSize);
     this.planned = planned;
@@ -111,17 +121,24 @@ export class Device {
    * @throws {GpuError} if there is no adapter, saying what to install.
    */
   static async open(options: DeviceOptions = {}): Promise<Device> {
-    checkKeys(options, "Gpu.open", ["powerPreference", "forceFallbackAdapter", "limits"]);
+    const { tuning = "table", tuningFile, limits = {}, ...request } = options;
+    checkKeys(options, "Gpu.open", [
+      "powerPreference",
+      "forceFallbackAdapter",
+      "limits",
+      "tuning",
+      "tuningFile",
+    ]);
+    checkOneOf(tuning, "Gpu.open: tuning", TUNING_MODES);
     if (options.powerPreference !== undefined) {
       checkOneOf(options.powerPreference, "Gpu.open: powerPreference", [
         "low-power",
         "high-performance",
       ]);
     }
-    const { limits = {}, ...choice } = options;
     checkKeys(limits, "Gpu.open: limits", LIMITS);
     for (const name of LIMITS) checkLimit(limits[name], name);
-    const adapter = await navigator.gpu?.requestAdapter(choice) ?? null;
+    const adapter = await navigator.gpu?.requestAdapter(request) ?? null;
     if (adapter === null) throw new GpuError(NO_ADAPTER);
     const requiredLimits: Record<string, number> = {};
     for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];
@@ -129,18 +146,31 @@ export class Device {
     const listed = optional.filter((name) => adapter.features.has(name));
     const raw = await requestDevice(adapter, listed, requiredLimits);
     const probed = await probe(raw);
-    return new Device(raw, {
-      name: adapter.info.description || adapter.info.device || adapter.info.vendor || "unknown",
-      software: adapter.info.isFallbackAdapter ?? false,
-      float16: raw.features.has("shader-f16"),
-      readableTextures: canReadTextures(),
-      ...probed,
-    }, limits);
+    return new Device(
+      raw,
+      {
+        name: adapter.info.description || adapter.info.device || adapter.info.vendor || "unknown",
+        software: adapter.info.isFallbackAdapter ?? false,
+        float16: raw.features.has("shader-f16"),
+        readableTextures: canReadTextures(),
+        ...probed,
+      },
+      await openTuning(tuning, tuningFile, adapter),
+      limits,
+    );
   }
 
-  /** A device that computes nothing and holds nothing, but counts what a device of such an adapter would hold. */
-  static planned(adapter: AdapterInfo, limits: DeviceLimits): Device {
-    return new Device(plannedDevice(limits), adapter, limits, true);
+  /**
+   * A device that computes nothing and holds nothing, but counts what a device of such an adapter would hold.
+   *
+   * @param tuning What operations choose by. Default: the tables.
+   */
+  static planned(
+    adapter: AdapterInfo,
+    limits: DeviceLimits,
+    tuning: Tuning = new Tuning("table"),
+  ): Device {
+    return new Device(plannedDevice(limits), adapter, tuning, limits, true);
   }
 
   /** The pipeline of a kernel, compiled on first use. */
@@ -298,6 +328,18 @@ function canReadTextures(): boolean {
     wgslLanguageFeatures?: ReadonlySet<string>;
   };
   return wgslLanguageFeatures?.has(READABLE_TEXTURES) ?? false;
+}
+
+/** The choices of an adapter; those of the tables need no file. */
+async function openTuning(
+  mode: TuningMode,
+  file: string | undefined,
+  adapter: GPUAdapter,
+): Promise<Tuning> {
+  if (mode === "table") return await Tuning.open(mode);
+  const path = file ?? await defaultTuningPath();
+  if (path === undefined) return await Tuning.open(mode);
+  return await Tuning.open(mode, new TuningFile(path, await tuningIdentity(adapter.info)));
 }
 
 /** Subgroups work on adapters that do not list them, so they are asked for and dropped if refused. */

@@ -17,6 +17,7 @@ import {
   type Recorder,
   uniformBytes,
 } from "./recorder.ts";
+import type { Tuning } from "./tuning.ts";
 import { type ArrayOf, bytesPerElement, type DataType, type Float, Tensor } from "./tensor.ts";
 import { encodeTextureCopy, TEXTURE_COPY } from "./texture.ts";
 
@@ -72,8 +73,8 @@ export class Gpu implements Recorder {
    * A GPU that computes nothing, of such an adapter: programs can be recorded for it, and its `memory` tells what they would
    * take.
    */
-  static planned(adapter: AdapterInfo, limits: DeviceLimits): Gpu {
-    return new Gpu(Device.planned(adapter, limits));
+  static planned(adapter: AdapterInfo, limits: DeviceLimits, tuning?: Tuning): Gpu {
+    return new Gpu(Device.planned(adapter, limits, tuning));
   }
 
   /** The adapter's name and kind. */

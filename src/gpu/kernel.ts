@@ -107,6 +107,17 @@ export class Kernel {
   }
 }
 
+/** All families that were made, for {@linkcode kernelSources}. */
+const FAMILIES: { readonly name: string; readonly sources: readonly SourceText[] }[] = [];
+
+/** The texts of all kernel families that the program has loaded: what was measured with others may not hold. */
+export function kernelSources(): string {
+  const texts = FAMILIES.map(({ name, sources }) =>
+    [name, ...sources.map((source) => source.text)].join("\n")
+  );
+  return texts.sort().join("\n");
+}
+
 /** The variants of one kernel text, each made once. */
 export class KernelFamily {
   readonly #name: string;
@@ -122,6 +133,7 @@ export class KernelFamily {
   constructor(name: string, sources: readonly SourceText[]) {
     this.#name = name;
     this.#sources = sources;
+    FAMILIES.push({ name, sources });
   }
 
   /** The kernel with these parameters of the text and these `override` constants. */

@@ -180,7 +180,9 @@ function assumedWork(
 }
 
 function plannedGpu(device: MemoryOptions["device"], assumptions: string[]): Gpu {
-  if (device instanceof Gpu) return Gpu.planned(device.adapter, device.device.limits);
+  if (device instanceof Gpu) {
+    return Gpu.planned(device.adapter, device.device.limits, device.device.tuning);
+  }
   checkKeys(device ?? {}, "predictMemory: device", ["software", "limits"]);
   const { software = false, limits = {} } = device ?? {};
   if (device === undefined) assumptions.push("a card with buffers and bindings of up to 2 GiB");

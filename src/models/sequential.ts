@@ -8,6 +8,7 @@ import { type BatchSource, Dataset } from "../data/dataset.ts";
 import { OptionError, ShapeError } from "../errors.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
+import type { TuningReport } from "../gpu/tune.ts";
 import type { Layer } from "../layers/layer.ts";
 import { checkTargets } from "../losses/losses.ts";
 import { checkKeys } from "../options.ts";
@@ -31,6 +32,7 @@ import {
   type PredictOptions,
 } from "../training/predict.ts";
 import { type CompileOptions, Trainer } from "../training/trainer.ts";
+import { type ModelTuneOptions, tuneFirst, tuneNetwork } from "../training/tune_network.ts";
 import { architectureOf, loadParameters, readModelFile, saveModel } from "./model_file.ts";
 import { type MemoryOptions, type MemoryPrediction, predictMemory } from "./memory.ts";
 import { summarize } from "./summary.ts";
@@ -146,6 +148,19 @@ export class Sequential {
   }
 
   /**
+   * Measures which ways to compute the model's steps are the quickest on this adapter, and keeps them; see {@linkcode tune}. A compiled
+   * model is tuned for training, which includes what it computes in between; another one for prediction.
+   *
+   * `fit`, `evaluate` and `predict` do so themselves, where the `Gpu` was opened with `tuning: "measure"`: for the batch size that
+   * they are given, within a minute, before they record their first step. The three steps by hand never measure.
+   *
+   * @throws {OptionError} unless the `Gpu` was opened with `tuning: "measure"`.
+   */
+  async tune(options: ModelTuneOptions = {}): Promise<TuningReport> {
+    return await tuneNetwork(this.#network, this.#trainer, options);
+  }
+
+  /**
    * Trains: repeats forward, backward and update over the batches of `data`.
    *
    * @param data A data set, or an iterable of batches that starts anew for each epoch.
@@ -156,6 +171,7 @@ export class Sequential {
     const trainer = this.#compiled("fit");
     this.#checkData(data, "fit");
     if (options.validation !== undefined) this.#checkData(options.validation, "fit: validation");
+    await tuneFirst(this.#network, trainer, options.batchSize, options.signal);
     return await fit(trainer, data, options);
   }
 
@@ -173,6 +189,7 @@ export class Sequential {
   async evaluate(data: BatchSource, options: EvaluateOptions = {}): Promise<Evaluation> {
     const trainer = this.#compiled("evaluate");
     this.#checkData(data, "evaluate");
+    await tuneFirst(this.#network, undefined, options.batchSize ?? 128);
     return await evaluate(trainer, data, options);
   }
 
@@ -193,6 +210,7 @@ export class Sequential {
       : inputs instanceof Float32Array || inputs instanceof Uint8Array
       ? [inputs]
       : inputs;
+    await tuneFirst(this.#network, undefined, options.batchSize ?? 128);
     return await predict(this.#network, arrays, options);
   }
 

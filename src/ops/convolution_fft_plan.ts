@@ -10,7 +10,8 @@ import { type ConvolutionPass, type MethodOptions, partsWorkspace } from "./conv
 import { complexProduct, type FftTiling, fftTiling, isFused } from "./convolution_fft_tiling.ts";
 import type { FftSize, Pair } from "./fft_layout.ts";
 import { fftWorkspace } from "./fft_transform.ts";
-import { type MatmulSize, matmulWorkspace } from "./matmul_plan.ts";
+import type { MatmulSize } from "./matmul_plan.ts";
+import { matmulWorkspace } from "./matmul_tuning.ts";
 
 /** One of the two factors, or the product, of all frequencies and groups: a complex matrix stored as real ones. */
 export interface ComplexMatrix {

@@ -28,7 +28,7 @@ import {
 } from "./convolution_method.ts";
 import { perAxis, workgroupsFor } from "./launch.ts";
 import { multiplyStacks, type Products } from "./matmul.ts";
-import { matmulWorkspace } from "./matmul_plan.ts";
+import { matmulWorkspace } from "./matmul_tuning.ts";
 import { sumWorkspace } from "./reductions.ts";
 
 const IM2COL = new KernelFamily("convolution/im2col", [{ name: "im2col.wgsl", text: im2colText }]);

@@ -11,7 +11,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { sizeOf } from "../shape.ts";
 import type { ActivationName } from "./activation_source.ts";
 import { add } from "./elementwise.ts";
-import type { MatmulAdapter } from "./matmul_plan.ts";
+import type { MatmulPlace } from "./matmul_tuning.ts";
 import { sum } from "./reductions.ts";
 
 /** Trips of an invocation's loops, at most: fewer than the 65,535 at which lavapipe stops. */
@@ -44,8 +44,8 @@ export interface Epilogue {
 /** Nothing follows. */
 export const NO_EPILOGUE: Epilogue = { bias: undefined, activation: "linear" };
 
-/** What a method's plan depends on, besides the geometry. */
-export interface MethodOptions extends MatmulAdapter {
+/** What a method's plan depends on, besides the geometry; the products of a method depend on what was measured, too. */
+export interface MethodOptions extends MatmulPlace {
   /** Outputs of a Winograd tile along an edge. */
   readonly winogradTile: 2 | 4;
 }

@@ -14,13 +14,16 @@ import { DIRECT_METHOD } from "./convolution_direct.ts";
 import { GEMM_METHOD } from "./convolution_gemm.ts";
 import { IM2COL_METHOD } from "./convolution_im2col.ts";
 import { FFT_METHOD } from "./convolution_fft.ts";
-import type {
-  ConvolutionMethod,
-  ConvolutionPass,
-  ConvolutionTask,
-  MethodOptions,
+import {
+  type ConvolutionMethod,
+  type ConvolutionPass,
+  type ConvolutionTask,
+  type MethodOptions,
+  NO_EPILOGUE,
 } from "./convolution_method.ts";
+import { convolutionRequest } from "./convolution_tuning.ts";
 import { WINOGRAD_METHOD } from "./convolution_winograd.ts";
+import { placeOf } from "./matmul_tuning.ts";
 
 /**
  * A method of convolution.
@@ -106,7 +109,9 @@ export function planConvolution(
     throw new OptionError(`${what}: algorithm "${algorithm}": ${result}`);
   }
   const reasons: string[] = [];
-  for (const name of preference(pass, geometry, methodOptions)) {
+  const tuned = tunedMethod(device, pass, geometry, images, options);
+  const names = preference(pass, geometry, methodOptions);
+  for (const name of tuned === undefined ? names : [tuned, ...names]) {
     const result = attempt(name);
     if (typeof result !== "string") return result;
     reasons.push(`${name}: ${result}`);
@@ -116,10 +121,52 @@ export function planConvolution(
 
 /** What the methods need to know besides the geometry. */
 function methodOptionsOf(
-  { adapter: { software, subgroupSize, readableTextures } }: Pick<Device, "adapter">,
+  device: Device,
   { winogradTile = 2 }: AlgorithmOptions,
 ): MethodOptions {
-  return { software, subgroupSize, readableTextures, winogradTile };
+  return { ...placeOf(device), winogradTile };
+}
+
+/**
+ * The method that was measured to be the quickest; undefined if none was. Winograd's tiles of 4, with their larger errors, are the
+ * user's decision: where they are asked for, the table says when to take them.
+ */
+function tunedMethod(
+  device: Device,
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  images: number,
+  { workspaceLimit = DEFAULT_LIMIT, winogradTile = 2 }: AlgorithmOptions,
+): ConvolutionMethodName | undefined {
+  const { tuning } = device;
+  if (tuning.mode === "table" || winogradTile !== 2) return undefined;
+  const methodOptions = methodOptionsOf(device, {});
+  const names = Object.keys(METHODS) as ConvolutionMethodName[];
+  const able = names.filter((name) =>
+    METHODS[name].refusal(pass, geometry, methodOptions) === undefined
+  );
+  if (able.length === 0) return undefined;
+  const request = convolutionRequest<ConvolutionMethodName>({
+    ...{ pass, geometry, images, workspaceLimit, plainest: able[0]! },
+    builtIn: () => preference(pass, geometry, methodOptions).find((name) => able.includes(name))!,
+    candidates: () => able,
+    compute(recorder, algorithm, a, b, out) {
+      const options = { algorithm, workspaceLimit };
+      const { method, task, methodOptions } = prepareConvolution(
+        device,
+        pass,
+        geometry,
+        images,
+        options,
+        "tune",
+      );
+      if (pass === "forward") {
+        method.forward(recorder, task, a, b, NO_EPILOGUE, out, methodOptions);
+      } else method[pass](recorder, task, a, b, out, methodOptions);
+    },
+  });
+  tuning.choose(request); // says that it is wanted
+  return tuning.known(request)?.algorithm;
 }
 
 /** @throws {OptionError} if an option is wrong for every convolution. */

@@ -37,7 +37,7 @@ import {
 } from "./convolution_winograd_weights.ts";
 import { NAN_SOURCE, workgroupsFor } from "./launch.ts";
 import { batchedMatmul } from "./matmul.ts";
-import { matmulWorkspace } from "./matmul_plan.ts";
+import { matmulWorkspace } from "./matmul_tuning.ts";
 
 const FILTERS = new KernelFamily("convolution/winogradFilters", [
   TRANSFORMS_SOURCE,

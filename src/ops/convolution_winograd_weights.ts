@@ -28,7 +28,7 @@ import {
 } from "./convolution_winograd_tiles.ts";
 import { workgroupsFor } from "./launch.ts";
 import { batchedMatmul } from "./matmul.ts";
-import { matmulWorkspace } from "./matmul_plan.ts";
+import { matmulWorkspace } from "./matmul_tuning.ts";
 
 const WEIGHTS = new KernelFamily("convolution/winogradWeights", [
   TRANSFORMS_SOURCE,

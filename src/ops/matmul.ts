@@ -24,13 +24,12 @@ import { expectShape, NAN_SOURCE } from "./launch.ts";
 import {
   blockOf,
   blockParameters,
-  chooseMatmul,
   type MatmulPlan,
   type MatmulSize,
   type MatmulTile,
 } from "./matmul_plan.ts";
 import { fitsAtOnce, multiplyInBlocks } from "./matmul_split.ts";
-
+import { placeOf, planMatmul } from "./matmul_tuning.ts";
 import { sum } from "./reductions.ts";
 
 /** Options of {@linkcode matmul}. */
@@ -155,7 +154,7 @@ function oneProduct(size: MatmulSize): Products {
 
 /** Bytes of the parts of a split sum. */
 function partialBytes(recorder: Recorder, size: MatmulSize, given?: MatmulPlan): number {
-  const { parts } = given ?? chooseMatmul(recorder.device.adapter, size);
+  const { parts } = given ?? planMatmul(placeOf(recorder.device), size, 1);
   return parts > 1 ? 4 * parts * size.m * size.n : 0;
 }
 
@@ -233,7 +232,7 @@ function multiply(
 ): void {
   const { activation, bias, biasOfRows = false, gradient, rowSums } = options;
   const { m, n, k, batches, countA } = size;
-  const plan = options.plan ?? chooseMatmul(recorder.device.adapter, size, batches);
+  const plan = options.plan ?? planMatmul(placeOf(recorder.device), size, batches, multiplyBy);
   const split = plan.parts > 1;
   const target = split ? recorder.empty([plan.parts, batches, m, n]) : out;
   const epilogue: Epilogue = {
@@ -293,6 +292,19 @@ const NO_EPILOGUE: Epilogue = {
   BIAS: false,
   ROW_BIAS: false,
 };
+
+/** Products of whole tensors in the way given, to compare ways. */
+function multiplyBy(
+  recorder: Recorder,
+  stack: Products,
+  a: Tensor,
+  b: Tensor,
+  out: Tensor,
+  plan: MatmulPlan,
+): void {
+  const { firstA: _a, firstB: _b, firstOut: _out, ...whole } = stack;
+  multiply(recorder, whole, a, b, out, { activation: "linear", bias: undefined, plan });
+}
 
 function launch(
   recorder: Recorder,

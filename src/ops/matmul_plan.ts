@@ -5,7 +5,6 @@
  */
 
 import type { AdapterInfo } from "../gpu/device.ts";
-import { textureBytes } from "../gpu/memory.ts";
 
 /** The size and the orientation of a product. */
 export interface MatmulSize {
@@ -137,11 +136,18 @@ export function chooseMatmul(
   size: MatmulSize,
   batches = 1,
 ): MatmulPlan {
-  return matmulCandidates(adapter, size, batches)[0]!;
+  const { planOf, workgroups, unit } = estimate(adapter, size, batches)[0]!;
+  return planOf(splitSum(size.k, workgroups, 2 * parallelOf(adapter), unit));
 }
 
+/** Tiles that are estimated to take this many times as long as the best are not worth a measurement. */
+const UNPROMISING = 3;
+/** Elements of a result up to which one invocation for each may be the best. */
+const PLAIN_OUTPUTS = 4096;
+
 /**
- * The variants that are worth a try on an adapter, the one with the least estimated time first.
+ * The variants that may be the quickest for a size, that of {@linkcode chooseMatmul} first: tiles in the order of their estimated time,
+ * and for each the sum split as for the table, whole, and split in twice as many parts.
  *
  * @param batches Products of this size that run together.
  */
@@ -150,22 +156,41 @@ export function matmulCandidates(
   size: MatmulSize,
   batches = 1,
 ): MatmulPlan[] {
-  const parallel = adapter.software ? SOFTWARE_PARALLEL : CARD_PARALLEL;
-  const estimated = optionsOf(adapter, size, batches).map(
-    ({ tile, speed, before, planOf, unit }) => {
-      const { rows, columns } = blockOf(tile);
-      const workgroups = batches * Math.ceil(size.m / rows) * Math.ceil(size.n / columns);
-      // Workgroups run in rounds of `parallel`; a last round that is not full takes as long as a full one,
-      // unless the sum over k can be split to fill it.
-      const rounds = size.k >= 2 * MIN_CHUNK
-        ? Math.max(1, workgroups / parallel)
-        : Math.ceil(workgroups / parallel);
-      const parts = splitSum(size.k, workgroups, 2 * parallel, unit);
-      const time = 2 * rounds * parallel * rows * columns * size.k / speed + before;
-      return { plan: planOf(parts), time };
-    },
-  );
-  return estimated.sort((a, b) => a.time - b.time).map(({ plan }) => plan);
+  const { m, n, k } = size;
+  const parallel = parallelOf(adapter);
+  const estimated = estimate(adapter, size, batches);
+  const plans = estimated
+    .filter(({ time }) => time <= UNPROMISING * estimated[0]!.time)
+    .flatMap(({ planOf, workgroups, unit }) =>
+      [2 * parallel, 0, 4 * parallel].map((wanted) => planOf(splitSum(k, workgroups, wanted, unit)))
+    );
+  if (batches * m * n <= PLAIN_OUTPUTS) plans.push({ family: "plain", ...splitSum(k, 1, 1, 1) });
+  return [...new Map(plans.map((plan) => [JSON.stringify(plan), plan])).values()];
+}
+
+/** The ways to use a tile with their estimated times in nanoseconds, the quickest first. */
+function estimate(
+  adapter: MatmulAdapter,
+  size: MatmulSize,
+  batches: number,
+): (TileOption & { readonly workgroups: number; readonly time: number })[] {
+  const parallel = parallelOf(adapter);
+  const options = optionsOf(adapter, size, batches).map((option) => {
+    const { rows, columns } = blockOf(option.tile);
+    const workgroups = batches * Math.ceil(size.m / rows) * Math.ceil(size.n / columns);
+    // Workgroups run in rounds of `parallel`; a last round that is not full takes as long as a full one,
+    // unless the sum over k can be split to fill it.
+    const rounds = size.k >= 2 * MIN_CHUNK
+      ? Math.max(1, workgroups / parallel)
+      : Math.ceil(workgroups / parallel);
+    const time = 2 * rounds * parallel * rows * columns * size.k / option.speed + option.before;
+    return { ...option, workgroups, time };
+  });
+  return options.sort((a, b) => a.time - b.time);
+}
+
+function parallelOf({ software }: MatmulAdapter): number {
+  return software ? SOFTWARE_PARALLEL : CARD_PARALLEL;
 }
 
 /** A tile in a way to use it. */
@@ -211,7 +236,7 @@ function optionsOf(
 }
 
 /** The sizes of the operands that can be read as vec4, and so from a texture. */
-function textureSizes(
+export function textureSizes(
   { m, n, k, transposeA, transposeB }: MatmulSize,
   countA: number,
   countB: number,
@@ -220,20 +245,6 @@ function textureSizes(
     ...(transposeA ? m : k) % 4 === 0 ? [countA * m * k] : [],
     ...(transposeB ? k : n) % 4 === 0 ? [countB * n * k] : [],
   ];
-}
-
-/** Bytes of each intermediate tensor of products that are computed as {@linkcode chooseMatmul} says. */
-export function matmulWorkspace(
-  adapter: MatmulAdapter,
-  size: MatmulSize & { readonly countA?: number; readonly countB?: number },
-  batches: number,
-): number[] {
-  const plan = chooseMatmul(adapter, size, batches);
-  const { countA = batches, countB = batches } = size;
-  const copies = plan.family === "broadcast" && plan.textures
-    ? textureSizes(size, countA, countB).map((length) => textureBytes(4 * length))
-    : [];
-  return plan.parts > 1 ? [4 * plan.parts * batches * size.m * size.n, ...copies] : copies;
 }
 
 /** The rows and columns of the result that a workgroup computes. */

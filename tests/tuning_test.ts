@@ -1,0 +1,577 @@
+/**
+ * Tuning: what shares a choice, that a choice is really used, that wrong candidates never win, and that nothing is measured or
+ * read without being asked for. No test looks at a time.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { resolveConvolution } from "../src/convolution_shape.ts";
+import { OptionError } from "../src/errors.ts";
+import { DryRecorder } from "../src/gpu/dry_recorder.ts";
+import { Gpu } from "../src/gpu/gpu.ts";
+import { Program } from "../src/gpu/program.ts";
+import type { Recorder } from "../src/gpu/recorder.ts";
+import { tune } from "../src/gpu/tune.ts";
+import type { ChoiceRequest } from "../src/gpu/tuning.ts";
+import { firstFault, TrialCheck } from "../src/gpu/tuning_check.ts";
+import {
+  exactMagnitude,
+  isTunable,
+  type Trial,
+  type TuningRequest,
+} from "../src/gpu/tuning_trial.ts";
+import { Dense } from "../src/layers/dense.ts";
+import { Sequential } from "../src/models/sequential.ts";
+import {
+  conv2d,
+  conv2dInputGradient,
+  conv2dWeightGradient,
+  convolutionPlan,
+} from "../src/ops/convolution.ts";
+import type { ConvolutionPass } from "../src/ops/convolution_method.ts";
+import { tolerance } from "../src/ops/convolution_tuning.ts";
+import { batchedMatmul, matmul } from "../src/ops/matmul.ts";
+import { chooseMatmul, matmulCandidates } from "../src/ops/matmul_plan.ts";
+import { bucketOf } from "../src/ops/matmul_tuning.ts";
+import { Sgd } from "../src/optimizers/sgd.ts";
+import type { Shape } from "../src/shape.ts";
+
+async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "strata-tuning-" });
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Calls `body` with a GPU that keeps its choices in the folder's file. */
+async function withGpu(
+  folder: string,
+  tuning: "table" | "cache" | "measure",
+  body: (gpu: Gpu) => Promise<void> | void,
+): Promise<void> {
+  await using gpu = await Gpu.open({ tuning, tuningFile: `${folder}/tuning.json` });
+  await body(gpu);
+}
+
+/** What operations would choose between. */
+function requestsOf(gpu: Gpu, record: (recorder: Recorder) => void): TuningRequest[] {
+  const requests = gpu.device.tuning.collect(() => record(new DryRecorder(gpu.device)));
+  return requests.filter(isTunable);
+}
+
+/** The first candidate that is not the built-in choice and fits. */
+function another(request: ChoiceRequest, fits: (text: string) => boolean = () => true): object {
+  const builtIn = JSON.stringify(request.builtIn());
+  return request.candidates().find((choice) => {
+    const text = JSON.stringify(choice);
+    return text !== builtIn && fits(text);
+  })!;
+}
+
+/** The kernels of what is recorded. */
+function kernelsOf(gpu: Gpu, record: (recorder: Recorder) => void): string[] {
+  const program = Program.record(gpu.device, "test", record);
+  try {
+    return program.describe().map(({ kernel }) => kernel);
+  } finally {
+    program.dispose();
+  }
+}
+
+Deno.test("buckets: exact up to 32, then within a quarter, and never of another alignment", () => {
+  for (let size = 0; size <= 32; size++) assertEquals(bucketOf(size), size);
+  const aligned = [33, 34, 36, 40, 41, 44, 48, 64, 65, 68, 80, 128, 4096, 4100, 5120].map(bucketOf);
+  assertEquals(aligned, [39, 39, 40, 40, 47, 48, 48, 64, 79, 80, 80, 128, 4096, 5120, 5120]);
+  for (let size = 1; size < 3000; size++) {
+    const bucket = bucketOf(size);
+    assertEquals(bucket % 4 === 0, size % 4 === 0, `${size}`);
+    assert(bucket >= size && bucket < 1.25 * size, `${size} → ${bucket}`);
+    assertEquals(bucketOf(bucket), bucket);
+    if (size >= 4) assert(bucketOf(size) >= bucketOf(size - 4));
+  }
+});
+
+Deno.test("matmul candidates: the table's choice first, no two alike, and every part of k covered", () => {
+  for (
+    const adapter of [
+      { software: true, subgroupSize: 8, readableTextures: true },
+      { software: true, subgroupSize: 0, readableTextures: false },
+      { software: false, subgroupSize: 32, readableTextures: true },
+    ]
+  ) {
+    for (const m of [0, 1, 7, 128, 1000]) {
+      for (const [n, k] of [[10, 784], [784, 0], [65, 1], [128, 300_000]] as const) {
+        for (const batches of [1, 3]) {
+          const size = { m, n, k, transposeA: false, transposeB: true };
+          const plans = matmulCandidates(adapter, size, batches);
+          assertEquals(plans[0], chooseMatmul(adapter, size, batches));
+          assertEquals(new Set(plans.map((plan) => JSON.stringify(plan))).size, plans.length);
+          for (const { parts, chunk } of plans) {
+            assert(parts * chunk >= k && (parts - 1) * chunk <= k, `${k} in ${parts} of ${chunk}`);
+          }
+        }
+      }
+    }
+  }
+});
+
+Deno.test("numbers to try choices on: their sums are exact in float32", () => {
+  for (const terms of [1, 9, 576, 1000, 50_000, 1_000_000]) {
+    const magnitude = exactMagnitude(terms);
+    assert(magnitude >= 1 && terms * magnitude ** 2 <= 2 ** 24, `${terms}`);
+  }
+  assertEquals(exactMagnitude(2 ** 25), 0);
+});
+
+const MULTIPLY = (recorder: Recorder, m: number, n = 24, k = 300) =>
+  matmul(recorder, recorder.empty([m, k]), recorder.empty([n, k]), { transposeB: true });
+
+Deno.test("a kept choice is used by matmul, for the sizes of its bucket, by a later Gpu that reads the file", async () => {
+  await withFolder(async (folder) => {
+    let wanted: Record<string, unknown> = {};
+    await withGpu(folder, "measure", async (gpu) => {
+      const [request] = requestsOf(gpu, (recorder) => void MULTIPLY(recorder, 100));
+      const choice = another(
+        request!,
+        (text) => text.includes('"register"') || text.includes('"block"'),
+      );
+      wanted = choice as Record<string, unknown>;
+      gpu.device.tuning.learn(request!, choice, {});
+      assertEquals(await gpu.device.tuning.save(), `${folder}/tuning.json`);
+    });
+    const kernel = async (tuning: "table" | "cache", m: number): Promise<string> => {
+      let found = "";
+      await withGpu(folder, tuning, (gpu) => {
+        using a = gpu.zeros([m, 300]);
+        using b = gpu.zeros([24, 300]);
+        found = kernelsOf(gpu, (recorder) => void matmul(recorder, a, b, { transposeB: true }))[0]!;
+      });
+      return found;
+    };
+    const isWanted = (name: string) =>
+      name.includes(`ROW_GROUPS=${wanted["rowGroups"]} COLUMN_GROUPS=${wanted["columnGroups"]}`);
+    assert(isWanted(await kernel("cache", 100)));
+    assert(isWanted(await kernel("cache", 112)), "of the same bucket");
+    assert(!isWanted(await kernel("cache", 116)), "of the next bucket");
+    assert(!isWanted(await kernel("table", 100)), "the table does not look");
+  });
+});
+
+Deno.test("a choice with a split sum gives the same numbers, for every size of its bucket", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      const [request] = requestsOf(gpu, (recorder) => void MULTIPLY(recorder, 8, 8, 1000));
+      const split = another(request!, (text) => !text.includes('"parts":1'));
+      gpu.device.tuning.learn(request!, split, {});
+      for (const k of [1000, 1024, 900]) {
+        using a = gpu.tensor(Float32Array.from({ length: 8 * k }, (_, i) => i % 7 - 3), [8, k]);
+        using b = gpu.tensor(Float32Array.from({ length: 8 * k }, (_, i) => i % 5 - 2), [8, k]);
+        const names = kernelsOf(
+          gpu,
+          (recorder) => void matmul(recorder, a, b, { transposeB: true }),
+        );
+        assertEquals(names.length, 2, `${k}`);
+        using c = matmul(gpu, a, b, { transposeB: true });
+        using expected = matmul(gpu, a, b, {
+          transposeB: true,
+          plan: { family: "plain", parts: 1, chunk: k },
+        });
+        assertEquals(await c.read(), await expected.read(), `${k}`);
+      }
+    });
+  });
+});
+
+Deno.test("a kept choice is used by convolutions, unless it does not fit the workspace", async () => {
+  await withFolder(async (folder) => {
+    const x: Shape = [4, 3, 12, 12];
+    const weight: Shape = [5, 3, 3, 3];
+    const record = (recorder: Recorder) =>
+      void conv2d(recorder, recorder.empty(x), recorder.empty(weight));
+    await withGpu(folder, "measure", async (gpu) => {
+      const request = requestsOf(gpu, record).find(({ key }) => key.startsWith("convolution"))!;
+      gpu.device.tuning.learn(request, { algorithm: "im2col" }, {});
+      await gpu.device.tuning.save();
+    });
+    const options = { pass: "forward", inputShape: x, weightShape: weight } as const;
+    await withGpu(folder, "cache", (gpu) => {
+      using input = gpu.zeros(x);
+      using filters = gpu.zeros(weight);
+      const names = kernelsOf(gpu, (recorder) => void conv2d(recorder, input, filters));
+      assertMatch(names[0]!, /^convolution\/im2col/);
+      assertEquals(convolutionPlan(gpu, options).algorithm, "im2col");
+      const three = convolutionPlan(gpu, { ...options, inputShape: [3, ...x.slice(1)] });
+      assertEquals(three.algorithm, "im2col", "up to four images are one bucket");
+      for (
+        const other of [
+          { inputShape: [5, ...x.slice(1)] },
+          { strides: 2 },
+          { workspaceLimit: 2 ** 16 },
+          { winogradTile: 4 },
+        ] as const
+      ) {
+        assertEquals(convolutionPlan(gpu, { ...options, ...other }).algorithm, "direct");
+      }
+      const direct = convolutionPlan(gpu, { ...options, algorithm: "direct" });
+      assertEquals(direct.algorithm, "direct", "what the user asks for is not replaced");
+    });
+    await withGpu(folder, "table", (gpu) => {
+      assertEquals(convolutionPlan(gpu, options).algorithm, "direct");
+    });
+  });
+});
+
+Deno.test("a choice among other candidates, or one that is none of them, does not count", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/tuning.json`;
+    const record = (recorder: Recorder) => void MULTIPLY(recorder, 50);
+    let key = "";
+    await withGpu(folder, "measure", async (gpu) => {
+      const [request] = requestsOf(gpu, record);
+      key = request!.key;
+      gpu.device.tuning.learn(request!, another(request!), {});
+      await gpu.device.tuning.save();
+    });
+    const sound = await Deno.readTextFile(path);
+    const known = async (change: (entry: Record<string, unknown>) => void): Promise<boolean> => {
+      const content = JSON.parse(sound);
+      change(content.sections[0].choices[key]);
+      await Deno.writeTextFile(path, JSON.stringify(content));
+      let result = false;
+      await withGpu(folder, "cache", (gpu) => {
+        const [request] = requestsOf(gpu, record);
+        result = gpu.device.tuning.known(request!) !== undefined;
+        kernelsOf(gpu, (recorder) => {
+          recorder.device.tuning.choose(request!);
+        });
+      });
+      return result;
+    };
+    assert(await known(() => {}));
+    assert(!await known((entry) => entry["among"] = "00000000"));
+    assert(!await known((entry) => entry["choice"] = { family: "register", parts: -1 }));
+    assert(!await known((entry) => entry["choice"] = {}));
+  });
+});
+
+/** A product with the given candidates, each with a name. */
+function requestOf(
+  gpu: Gpu,
+  candidates: Record<string, (recorder: Recorder, right: Trial) => ReturnType<Trial["run"]>>,
+  builtIn: string,
+): TuningRequest<{ name: string }> {
+  const [real] = requestsOf(gpu, (recorder) => void MULTIPLY(recorder, 17, 9, 40));
+  return {
+    key: `test ${Object.keys(candidates)}`,
+    label: "test",
+    flops: 1,
+    builtIn: () => ({ name: builtIn }),
+    candidates: () => Object.keys(candidates).map((name) => ({ name })),
+    describe: ({ name }) => name,
+    trial(gpu) {
+      const right = real!.trial(gpu);
+      return {
+        run: (recorder, { name }) => candidates[name]!(recorder, right),
+        reference: (recorder) => right.reference(recorder),
+        tolerance: () => 0,
+        [Symbol.dispose]: () => right[Symbol.dispose](),
+      };
+    },
+  };
+}
+
+const PLAIN = { family: "plain", parts: 1 };
+
+/** A recorder in whose products the last of 40 terms is missing. */
+function withoutLastTerm(recorder: Recorder): Recorder {
+  return {
+    device: recorder.device,
+    recording: recorder.recording,
+    empty: (shape, type) => recorder.empty(shape, type),
+    dispatch: (dispatch) =>
+      recorder.dispatch({ ...dispatch, uniforms: { ...dispatch.uniforms, k: 39, chunk: 39 } }),
+    release: (tensor) => recorder.release(tensor),
+  };
+}
+
+Deno.test("a wrong candidate never wins, however fast it is", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      const request = requestOf(gpu, {
+        right: (recorder, right) => right.run(recorder, PLAIN),
+        // Nothing is faster than to compute nothing.
+        idle: (recorder) => recorder.empty([1, 17, 9]),
+        short: (recorder, right) => right.run(withoutLastTerm(recorder), PLAIN),
+        broken: () => {
+          throw new OptionError("does not apply");
+        },
+      }, "short");
+      const report = await tune(gpu, ({ device }) => void device.tuning.choose(request));
+      const [result] = report.results;
+      assertEquals(result!.rejected.map((text) => text.split(":")[0]), ["short", "idle", "broken"]);
+      assertMatch(
+        result!.rejected[1]!,
+        /element 0 is NaN, expected -?\d+ ± 0 \(153 of 153 are wrong\)/,
+      );
+      assertEquals([result!.best, result!.tried, report.left], ["right", 1, 0]);
+      assertEquals(gpu.device.tuning.choose(request), { name: "right" });
+      assertEquals(report.file, `${folder}/tuning.json`);
+    });
+    await withGpu(folder, "cache", (gpu) => {
+      const request = requestOf(
+        gpu,
+        { right: () => assertNever(), idle: () => assertNever() },
+        "idle",
+      );
+      assertEquals(gpu.device.tuning.choose(request), { name: "idle" }, "other candidates");
+    });
+  });
+});
+
+function assertNever(): never {
+  throw new Error("it was run");
+}
+
+Deno.test("what was cut short holds for this process, and is not written", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      const stop = new AbortController();
+      const request = requestOf(gpu, {
+        first: (recorder, right) => {
+          stop.abort();
+          return right.run(recorder, PLAIN);
+        },
+        second: () => assertNever(),
+      }, "first");
+      const record = ({ device }: Recorder) => void device.tuning.choose(request);
+      const { results, file } = await tune(gpu, record, { signal: stop.signal });
+      assertEquals([results[0]!.best, results[0]!.tried], ["first", 1]);
+      assertEquals(gpu.device.tuning.known(request), { name: "first" });
+      assertEquals(file, `${folder}/tuning.json`);
+      assertEquals((await tune(gpu, record)).results[0]!.measured, false);
+    });
+    assertEquals(await Array.fromAsync(Deno.readDir(folder)), []);
+  });
+});
+
+Deno.test("where every candidate is wrong, nothing is kept", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      const before = gpu.memory;
+      const request = requestOf(gpu, {
+        idle: (recorder) => recorder.empty([1, 17, 9]),
+        other: (recorder) => recorder.empty([1, 17, 9]),
+      }, "other");
+      const { results } = await tune(gpu, ({ device }) => void device.tuning.choose(request));
+      assertEquals([results[0]!.tried, results[0]!.rejected.length], [0, 2]);
+      assertEquals(results[0]!.bestMilliseconds, undefined);
+      assertEquals(gpu.device.tuning.known(request), undefined);
+      assertEquals(gpu.memory.buffers, before.buffers, "no buffer is left");
+    });
+  });
+});
+
+Deno.test("results are compared element by element, and NaN is never right", () => {
+  const expected = new Float32Array([1, 2, 3]);
+  assertEquals(firstFault(expected, expected, 0), undefined);
+  assertEquals(firstFault(new Float32Array([1, 2.5, 3]), expected, 0.5), undefined);
+  const text = firstFault(new Float32Array([1, 2.5, NaN]), expected, 0.25);
+  assertEquals(text, "element 1 is 2.5, expected 2 ± 0.25 (2 of 3 are wrong)");
+  assertEquals(firstFault(new Float32Array([1, 2]), expected, 9) === undefined, false);
+});
+
+/** Every candidate of what is recorded has to pass its own check. */
+async function checkAll(gpu: Gpu, record: (recorder: Recorder) => void): Promise<string[]> {
+  const checked: string[] = [];
+  for (const request of requestsOf(gpu, record)) {
+    using trial = request.trial(gpu);
+    const check = new TrialCheck(gpu, trial);
+    for (const choice of request.candidates()) {
+      const what = `${request.label}: ${request.describe(choice)}`;
+      assertEquals(await check.fault(choice), undefined, what);
+      checked.push(request.describe(choice));
+    }
+  }
+  return checked;
+}
+
+Deno.test("every candidate of products passes its check: exact sums, edges, splits, stacks", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      const products: ((recorder: Recorder) => void)[] = [
+        (r) => MULTIPLY(r, 17, 9, 40),
+        (r) => MULTIPLY(r, 13, 10, 1026),
+        (r) => matmul(r, r.empty([33, 5]), r.empty([33, 12]), { transposeA: true }),
+        (r) => batchedMatmul(r, r.empty([2, 6, 11]), r.empty([4, 11, 9])),
+      ];
+      for (const record of products) assert((await checkAll(gpu, record)).length >= 3);
+    });
+  });
+});
+
+const PASSES: readonly ConvolutionPass[] = ["forward", "inputGradient", "weightGradient"];
+
+function recordPass(pass: ConvolutionPass, x: Shape, weight: Shape, options: object = {}) {
+  return (recorder: Recorder) => {
+    const { output } = resolveConvolution(x.slice(1), weight, options);
+    const dy = () => recorder.empty([x[0]!, weight[0]!, ...output]);
+    if (pass === "forward") {
+      conv2d(recorder, recorder.empty(x), recorder.empty(weight), options);
+    } else if (pass === "inputGradient") {
+      conv2dInputGradient(recorder, dy(), recorder.empty(weight), { ...options, inputShape: x });
+    } else {
+      conv2dWeightGradient(recorder, recorder.empty(x), dy(), { ...options, weightShape: weight });
+    }
+  };
+}
+
+Deno.test("every method of convolution passes its check, in every pass", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      const checked = new Set<string>();
+      for (const pass of PASSES) {
+        const records = [
+          recordPass(pass, [3, 8, 11, 9], [6, 8, 3, 3], { padding: 1 }),
+          recordPass(pass, [2, 4, 13, 13], [4, 2, 5, 5], { strides: 2, groups: 2 }),
+        ];
+        for (const record of records) {
+          for (const name of await checkAll(gpu, record)) checked.add(`${pass} ${name}`);
+        }
+      }
+      assertEquals(checked.size, 15, [...checked].join());
+    });
+  });
+});
+
+Deno.test("the check of convolutions sees one wrong product in one element, whatever the method", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      const record = recordPass("forward", [2, 8, 20, 20], [4, 8, 3, 3], { padding: 1 });
+      const request = requestsOf(gpu, record).find(({ key }) => key.startsWith("convolution"))!;
+      using trial = request.trial(gpu);
+      using expected = trial.reference(gpu);
+      const numbers = await expected.read();
+      for (const choice of request.candidates()) {
+        using result = trial.run(gpu, choice);
+        const values = await result.read();
+        const limit = trial.tolerance(choice)!;
+        assertEquals(firstFault(values, numbers, limit), undefined);
+        // The sum of 72 products of numbers up to 100 and more, wrong by one of them.
+        const wrong = values.slice();
+        wrong[values.length - 1]! += 2 * 100 * 100;
+        assertMatch(firstFault(wrong, numbers, limit)!, /\(1 of \d+ are wrong\)$/);
+      }
+    });
+  });
+});
+
+Deno.test("tolerances: exact where sums are, derived where they are not, none where they would say nothing", () => {
+  const geometry = resolveConvolution([64, 56, 56], [64, 64, 3, 3], { padding: 1 });
+  for (const algorithm of ["direct", "gemm", "im2col"]) {
+    assertEquals(tolerance("forward", geometry, 16, algorithm, 100), 0);
+  }
+  assertEquals(tolerance("forward", geometry, 16, "winograd", 32), 0); // 64 · 32² = 2¹⁶
+  assertEquals(tolerance("forward", geometry, 16, "winograd", 33), undefined);
+  assertEquals(tolerance("weightGradient", geometry, 128, "winograd", 1), undefined); // 100,352 tiles
+  const fft = tolerance("forward", geometry, 16, "fft", 32)!;
+  assert(fft > 0 && fft <= 32 ** 2 / 3 * Math.sqrt(64 * 9) / 4);
+  assertEquals(tolerance("forward", geometry, 16, "direct", 0), undefined);
+});
+
+Deno.test("the table measures nothing, and touches no file", async () => {
+  const names = ["readTextFile", "stat", "writeTextFile", "mkdir", "rename"] as const;
+  const originals = names.map((name) => Deno[name]);
+  const query = Deno.permissions.query;
+  const forbid = () => {
+    throw new Error("the file system was touched");
+  };
+  for (const name of names) Object.assign(Deno, { [name]: forbid });
+  Deno.permissions.query = forbid;
+  try {
+    await using gpu = await Gpu.open();
+    assertEquals(gpu.device.tuning.mode, "table");
+    using a = gpu.tensor(new Float32Array(12).fill(1), [3, 4]);
+    using b = gpu.tensor(new Float32Array(12).fill(1), [4, 3]);
+    using c = matmul(gpu, a, b);
+    assertEquals(await c.read(), new Float32Array(9).fill(4));
+    assertEquals(requestsOf(gpu, (recorder) => void matmul(recorder, a, b)), []);
+    await assertRejects(
+      () => tune(gpu, () => {}),
+      OptionError,
+      'tuning: "measure", got one with "table"',
+    );
+    assertEquals(await gpu.device.tuning.save(), undefined);
+  } finally {
+    names.forEach((name, i) => Object.assign(Deno, { [name]: originals[i] }));
+    Deno.permissions.query = query;
+  }
+});
+
+Deno.test("Gpu.open refuses another kind of tuning; only a Gpu that measures can be tuned", async () => {
+  const wrong = { tuning: "fast" } as unknown as { tuning: "table" };
+  await assertRejects(
+    () => Gpu.open(wrong),
+    OptionError,
+    'Gpu.open: tuning: expected one of "table"',
+  );
+  await withFolder(async (folder) => {
+    await withGpu(folder, "cache", async (gpu) => {
+      await assertRejects(() => tune(gpu, () => {}), OptionError, 'got one with "cache"');
+    });
+    await withGpu(folder, "measure", async (gpu) => {
+      const options = { second: 3 } as object;
+      await assertRejects(
+        () => tune(gpu, () => {}, options),
+        OptionError,
+        'unknown option "second"',
+      );
+      assertEquals((await tune(gpu, () => {})).results, []);
+    });
+  });
+});
+
+Deno.test("a model's requests are those of its training step; without time they are left", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      using model = new Sequential([new Dense({ units: 5 }), new Dense({ units: 3 })], {
+        gpu,
+        inputShape: [6],
+      });
+      const predicting = await model.tune({ batchSize: 8, seconds: 0 });
+      assertEquals([predicting.results, predicting.left], [[], 2]);
+      model.compile({ loss: "softmaxCrossEntropy", optimizer: new Sgd({ learningRate: 0.1 }) });
+      const before = gpu.memory;
+      const training = await model.tune({ batchSize: 8, seconds: 0 });
+      assertEquals([training.results, training.left], [[], 5]); // two forward, two to weights, one to inputs
+      assertEquals(gpu.memory, before, "nothing is allocated for it");
+      const stopped = await model.tune({ batchSize: 8, signal: AbortSignal.abort() });
+      assertEquals(stopped.left, 5);
+    });
+  });
+});
+
+Deno.test("fit, evaluate and predict collect before they record, on a Gpu that measures; what is known is not measured", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      const { tuning } = gpu.device;
+      using model = new Sequential([new Dense({ units: 2 })], { gpu, inputShape: [4] });
+      model.compile({ loss: "softmaxCrossEntropy", optimizer: new Sgd({ learningRate: 0.1 }) });
+      let collections = 0;
+      const collect = tuning.collect.bind(tuning);
+      tuning.collect = (work) => {
+        collections++;
+        const requests = collect(work);
+        for (const request of requests) tuning.learn(request, request.builtIn(), {});
+        return requests;
+      };
+      const batch = { x: new Float32Array(8), y: new Uint32Array(2), length: 2 };
+      await model.fit([batch], { batchSize: 2 });
+      await model.evaluate([batch], { batchSize: 2 });
+      await model.predict(batch.x, { batchSize: 2 });
+      assertEquals(collections, 3);
+    });
+  });
+});
