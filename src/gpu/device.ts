@@ -28,6 +28,8 @@ export interface AdapterInfo {
   readonly software: boolean;
   /** Whether subgroup functions compile and give right results. */
   readonly subgroups: boolean;
+  /** Invocations of a subgroup; 0 without subgroup functions. */
+  readonly subgroupSize: number;
   /** Whether passes can be timed on the GPU. */
   readonly timestamps: boolean;
   /** Whether shaders may use 16-bit floats. */

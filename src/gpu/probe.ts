@@ -7,6 +7,8 @@
 /** What the trial showed. */
 export interface Probed {
   readonly subgroups: boolean;
+  /** Invocations of a subgroup; 0 without subgroup functions. */
+  readonly subgroupSize: number;
   readonly timestamps: boolean;
 }
 
@@ -15,7 +17,7 @@ const SUBGROUP_SUM = `
 @group(0) @binding(0) var<storage, read_write> sums: array<u32>;
 @compute @workgroup_size(64) fn main(
   @builtin(local_invocation_index) i: u32, @builtin(subgroup_size) size: u32,
-) { sums[i] = subgroupAdd(1u) - size; }`;
+) { sums[i] = select(0u, size, subgroupAdd(1u) == size); }`;
 
 /** Runs one small pass with a subgroup sum and two timestamps, and looks at what came of it. */
 export async function probe(device: GPUDevice): Promise<Probed> {
@@ -37,7 +39,7 @@ export async function probe(device: GPUDevice): Promise<Probed> {
   });
   try {
     device.pushErrorScope("validation");
-    device.queue.writeBuffer(sums, 0, new Uint32Array(64).fill(1)); // stays if the kernel does not run
+    device.queue.writeBuffer(sums, 0, new Uint32Array(64)); // stays if the kernel does not run
     const module = device.createShaderModule({ code: SUBGROUP_SUM });
     const pipeline = device.createComputePipeline({
       layout: "auto",
@@ -67,12 +69,17 @@ export async function probe(device: GPUDevice): Promise<Probed> {
     encoder.copyBufferToBuffer(sums, 0, staging, 0, 256);
     encoder.copyBufferToBuffer(times, 0, staging, 256, 16);
     device.queue.submit([encoder.finish()]);
-    if (await device.popErrorScope() !== null) return { subgroups: false, timestamps: false };
+    if (await device.popErrorScope() !== null) {
+      return { subgroups: false, subgroupSize: 0, timestamps: false };
+    }
     await staging.mapAsync(GPUMapMode.READ);
     const range = staging.getMappedRange();
     const [begin, end] = new BigUint64Array(range, 256, 2) as unknown as [bigint, bigint];
+    const sizes = new Uint32Array(range, 0, 64);
+    const subgroupSize = sizes.every((size) => size === sizes[0]) ? sizes[0]! : 0;
     return {
-      subgroups: new Uint32Array(range, 0, 64).every((sum) => sum === 0),
+      subgroups: subgroupSize > 0,
+      subgroupSize,
       timestamps: wantTimestamps && end > begin,
     };
   } finally {

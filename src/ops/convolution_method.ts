@@ -47,6 +47,8 @@ export const NO_EPILOGUE: Epilogue = { bias: undefined, activation: "linear" };
 export interface MethodOptions {
   /** Whether the adapter computes on the CPU. */
   readonly software: boolean;
+  /** Invocations of a subgroup; 0 without subgroup functions. */
+  readonly subgroupSize: number;
   /** Outputs of a Winograd tile along an edge. */
   readonly winogradTile: 2 | 4;
 }
@@ -99,6 +101,14 @@ export interface ConvolutionMethod {
     dw: Tensor,
     options: MethodOptions,
   ): void;
+}
+
+/**
+ * Whether eight invocations are to share what they load, by subgroup functions: where a load is dear, and eight lie in one
+ * subgroup.
+ */
+export function sharesLoads({ software, subgroupSize }: MethodOptions): boolean {
+  return software && subgroupSize % 8 === 0 && subgroupSize > 0;
 }
 
 /** vec4s of channels or filters in the tile of an invocation that keeps up to 16 of them in registers. */
@@ -172,6 +182,8 @@ export function partsWorkspace(
 ): readonly number[] {
   if (count >= whole) return tensors;
   const bytes = 4 * sizeOf(weightShapeOf(geometry));
+  // While the first of two parts is computed, nothing is kept yet.
+  if (2 * count > whole) return [...tensors, bytes];
   const adding = Math.ceil(whole / count) > 2 ? [bytes, bytes, bytes] : [];
   return largestPhase([...tensors, bytes, bytes], adding);
 }

@@ -116,10 +116,10 @@ export function planConvolution(
 
 /** What the methods need to know besides the geometry. */
 function methodOptionsOf(
-  { adapter: { software } }: Pick<Device, "adapter">,
+  { adapter: { software, subgroupSize } }: Pick<Device, "adapter">,
   { winogradTile = 2 }: AlgorithmOptions,
 ): MethodOptions {
-  return { software, winogradTile };
+  return { software, subgroupSize, winogradTile };
 }
 
 /** @throws {OptionError} if an option is wrong for every convolution. */
@@ -145,7 +145,11 @@ export function checkAlgorithm(
   if (algorithm === "auto") return;
   const passes: ConvolutionPass[] = ["forward", "inputGradient", "weightGradient"];
   for (const pass of passes) {
-    const refusal = METHODS[algorithm].refusal(pass, geometry, { software: false, winogradTile });
+    const refusal = METHODS[algorithm].refusal(pass, geometry, {
+      software: false,
+      subgroupSize: 0,
+      winogradTile,
+    });
     if (refusal === undefined) continue;
     throw new OptionError(`${what}: algorithm "${algorithm}": ${refusal}`);
   }
