@@ -36,7 +36,7 @@ const ACCUMULATORS = 50;
 /** Outputs that an invocation takes at once on its way along a row. */
 const WALK_COLUMNS = 4;
 /** The same where eight share what they load, at most, with the filters and weights of an invocation, at most. */
-const BROADCAST_TILE = { columns: 8, filters: 4, weights: 180 };
+const BROADCAST_TILE = { columns: 4, filters: 4, weights: 240 };
 
 /** A kernel, what it needs besides the geometry, and the parts of the outputs that it sums by themselves. */
 export interface WeightGradientPlan {
