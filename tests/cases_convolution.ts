@@ -32,7 +32,11 @@ import { rowsOfConvolution, sums } from "./rows_of_convolution.ts";
 
 const show = (options: unknown) => JSON.stringify(options);
 
-const CONVOLUTION_KERNELS = ["convolution_direct.wgsl", "convolution_pack.wgsl"];
+const CONVOLUTION_KERNELS = [
+  "convolution_direct.wgsl",
+  "convolution_direct_broadcast.wgsl",
+  "convolution_pack.wgsl",
+];
 
 const REFUSALS: readonly (readonly Refusal[])[] = [
   [
@@ -100,7 +104,11 @@ const convolutionRows: Row[] = rowsOfConvolution({
   algorithm: { algorithm: "direct" },
   forward: CONVOLUTION_KERNELS,
   inputGradient: CONVOLUTION_KERNELS,
-  weightGradient: ["convolution_weight_gradient.wgsl", "convolution_channels_last.wgsl"],
+  weightGradient: [
+    "convolution_weight_gradient.wgsl",
+    "convolution_weight_gradient_broadcast.wgsl",
+    "convolution_channels_last.wgsl",
+  ],
   draws: 100,
 }).map((row, i) => ({ ...row, refusals: REFUSALS[i]! }));
 

@@ -4,13 +4,10 @@
  * @module
  */
 
-import directText from "../../kernels/convolution_direct.wgsl" with { type: "text" };
 import type { ConvolutionGeometry } from "../convolution_shape.ts";
-import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape, sizeOf } from "../shape.ts";
-import { ACTIVATION_SOURCE } from "./activation_source.ts";
 import {
   type ConvolutionMethod,
   type ConvolutionPass,
@@ -19,8 +16,8 @@ import {
   MAX_TRIPS,
   type MethodOptions,
   NO_EPILOGUE,
-  registerGroups,
 } from "./convolution_method.ts";
+import { directLaunch, paddedRows } from "./convolution_direct_tiles.ts";
 import {
   forwardPass,
   inputGradientPasses,
@@ -34,13 +31,7 @@ import {
   directWeightGradient,
   directWeightGradientWorkspace,
 } from "./convolution_weight_gradient.ts";
-import { NAN_SOURCE, perAxis } from "./launch.ts";
-
-const DIRECT = new KernelFamily("convolution/direct", [
-  NAN_SOURCE,
-  ACTIVATION_SOURCE,
-  { name: "convolution_direct.wgsl", text: directText },
-]);
+import { perAxis } from "./launch.ts";
 
 /** Why the direct kernels cannot take a convolution: an invocation would loop for too long. */
 function directRefusal(
@@ -60,8 +51,9 @@ function forward(
   weight: Tensor,
   epilogue: Epilogue,
   out: Tensor,
+  options: MethodOptions,
 ): void {
-  computePass(recorder, "convolution", x, weight, forwardPass(geometry), epilogue, out);
+  computePass(recorder, "convolution", x, weight, forwardPass(geometry), epilogue, out, options);
 }
 
 /** dx = dy ∗ w, one dispatch for each residue of the strides. */
@@ -71,29 +63,12 @@ function inputGradient(
   dy: Tensor,
   weight: Tensor,
   out: Tensor,
+  options: MethodOptions,
 ): void {
   const what = "convolution input gradient";
   for (const pass of inputGradientPasses(geometry)) {
-    computePass(recorder, what, dy, weight, pass, NO_EPILOGUE, out);
+    computePass(recorder, what, dy, weight, pass, NO_EPILOGUE, out, options);
   }
-}
-
-/** Columns of an output row that one invocation computes, at most; a card has fewer registers than lavapipe has stack. */
-const COLUMNS = { software: 14, card: 8 };
-
-/** As few blocks as can be, all of about the same width; even widths, so that there are fewer variants. */
-function columnsOf(width: number, software: boolean): number {
-  const blocks = Math.ceil(width / (software ? COLUMNS.software : COLUMNS.card));
-  const columns = Math.ceil(width / Math.max(1, blocks));
-  return columns <= 2 ? Math.max(1, columns) : 2 * Math.ceil(columns / 2);
-}
-
-/** How the channels that come out of a group are cut into tiles: of 4 · rowGroups, or all of them if there are few. */
-function rowsOf(produced: number) {
-  const narrow = produced < 4;
-  const rowGroups = narrow ? produced : registerGroups(produced);
-  const rowTiles = narrow ? Math.sign(produced) : Math.ceil(produced / (4 * rowGroups));
-  return { narrow, rowGroups, rowTiles, padded: narrow ? produced : 4 * rowGroups * rowTiles };
 }
 
 function computePass(
@@ -104,40 +79,20 @@ function computePass(
   pass: Pass,
   { bias, activation }: Epilogue,
   y: Tensor,
+  options: MethodOptions,
 ): void {
   const { axes: [d, h, w], groups, summed, produced } = pass;
   const batch = x.shape[0]!;
-  const { narrow, rowGroups, rowTiles, padded } = rowsOf(produced);
   const { taps, none } = tapsOf(pass);
+  const padded = paddedRows(pass, options);
   const packed = packWeights(recorder, weight, pass, "channelsFirst", summed, padded);
-  const { software } = recorder.device.adapter;
-  const columns = columnsOf(w.grid, software);
-  const blocks = Math.ceil(w.grid / columns);
-  const items = batch * d.grid * h.grid * blocks;
-  const lanes = software ? 8 : 64;
-  const scatter = pass.axes.some(({ outStep, outFirst }) => outStep !== 1 || outFirst !== 0);
+  const { family, parameters, uniforms, workgroups } = directLaunch(pass, batch, options);
   recorder.dispatch({
     label: `${what} ${formatShape(x.shape)} ${formatShape(weight.shape)}`,
-    kernel: DIRECT.variant({
-      LANES: lanes,
-      NARROW: narrow,
-      ROW_GROUPS: rowGroups,
-      ROWS_OF_GROUP: narrow ? 1 : 4,
-      COLUMNS: columns,
-      TAPS: taps[2]!,
-      STRIDE: w.stride,
-      DILATION: w.dilation,
-      POSITIONS: (columns - 1) * w.stride + (taps[2]! - 1) * w.dilation + 1,
-      VOLUME: [d.input, d.grid, taps[0]].some((size) => size !== 1) || d.pad !== 0,
-      SCATTER: scatter,
-      BIAS: bias !== undefined,
-      ACTIVATION: activation,
-    }),
+    kernel: family.variant({ ...parameters, BIAS: bias !== undefined, ACTIVATION: activation }),
     tensors: { x, weight: packed, y, ...(bias === undefined ? {} : { bias }) },
     uniforms: {
-      blocks,
-      items,
-      row_tiles: rowTiles,
+      ...uniforms,
       groups,
       channels: none ? 0 : summed,
       filters: produced,
@@ -145,7 +100,6 @@ function computePass(
       ...perAxis("grid", [d.grid, h.grid, w.grid]),
       ...perAxis("out", [d.output, h.output, w.output]),
       k_d: taps[0]!,
-      k_h: taps[1]!,
       stride_d: d.stride,
       stride_h: h.stride,
       dilation_d: d.dilation,
@@ -154,7 +108,7 @@ function computePass(
       ...perAxis("out_step", [d.outStep, h.outStep, w.outStep]),
       ...perAxis("out_first", [d.outFirst, h.outFirst, w.outFirst]),
     },
-    workgroups: rowTiles * groups * Math.ceil(items / lanes),
+    workgroups,
     flops: none ? 0 : 2 * batch * groups * produced * summed * d.grid * h.grid * w.grid *
       taps[0]! * taps[1]! * taps[2]!,
   });
@@ -174,7 +128,7 @@ function workspace(
   }
   // Of a strided input gradient, the weights of one residue at a time.
   const bytes = passesOf(pass, geometry).map((each) =>
-    4 * packedLength(each, each.summed, rowsOf(each.produced).padded)
+    4 * packedLength(each, each.summed, paddedRows(each, options))
   );
   return [Math.max(0, ...bytes)];
 }

@@ -100,6 +100,14 @@ export interface ConvolutionMethod {
   ): void;
 }
 
+/**
+ * Whether eight invocations are to share what they load, by subgroup functions: where a load is dear, and eight lie in one
+ * subgroup.
+ */
+export function sharesLoads({ software, subgroupSize }: MethodOptions): boolean {
+  return software && subgroupSize % 8 === 0 && subgroupSize > 0;
+}
+
 /** vec4s of channels or filters in the tile of an invocation that keeps up to 16 of them in registers. */
 export function registerGroups(channels: number): number {
   return channels > 8 ? 4 : channels > 4 ? 2 : 1;
@@ -171,6 +179,8 @@ export function partsWorkspace(
 ): readonly number[] {
   if (count >= whole) return tensors;
   const bytes = 4 * sizeOf(weightShapeOf(geometry));
+  // While the first of two parts is computed, nothing is kept yet.
+  if (2 * count > whole) return [...tensors, bytes];
   const adding = Math.ceil(whole / count) > 2 ? [bytes, bytes, bytes] : [];
   return largestPhase([...tensors, bytes, bytes], adding);
 }

@@ -20,6 +20,7 @@ import {
   type ConvolutionTask,
   type MethodOptions,
   NO_EPILOGUE,
+  sharesLoads,
 } from "./convolution_method.ts";
 import { convolutionRequest } from "./convolution_tuning.ts";
 import { WINOGRAD_METHOD } from "./convolution_winograd.ts";
@@ -234,17 +235,24 @@ export function prepareConvolution(
 function preference(
   pass: ConvolutionPass,
   { channels, filters, groups, kernel, output }: ConvolutionGeometry,
-  { software }: MethodOptions,
+  options: MethodOptions,
 ): readonly ConvolutionMethodName[] {
+  const { software } = options;
+  const shared = sharesLoads(options);
   // What a transform costs is shared by the channels or filters that it serves.
   const served = Math.min(channels, filters) / groups;
   const few = served < 16;
-  const inSpace: ConvolutionMethodName[] = few || (software && pass !== "weightGradient")
+  const inSpace: ConvolutionMethodName[] = few || shared || (software && pass !== "weightGradient")
     ? ["direct", "gemm"]
     : ["gemm", "direct"];
   if (!software) return inSpace;
   const taps = sizeOf(kernel);
-  if (taps === 9 && served >= 48) return ["winograd", ...inSpace];
+  // Where invocations share what they load, transforms pay later: the sum itself is computed twice as fast.
+  if (taps === 9 && served >= (shared ? 256 : 48)) return ["winograd", ...inSpace];
+  if (shared) {
+    const transform = served * taps >= 1500 && (pass !== "weightGradient" || taps >= 200);
+    return transform ? ["fft", ...inSpace] : inSpace;
+  }
   // Large images are cut into tiles of the best size, of which less is overlap.
   const worthwhile = Math.min(...output) >= 48 ? 400 : 784;
   if (served * taps >= worthwhile) return ["fft", ...inSpace];

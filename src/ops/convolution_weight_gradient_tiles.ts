@@ -1,0 +1,156 @@
+/**
+ * The two kernels of the direct gradient of a convolution to its weights, the tiles of weights that their invocations compute, and
+ * the parts in which the outputs are summed.
+ *
+ * @module
+ */
+
+import broadcastText from "../../kernels/convolution_weight_gradient_broadcast.wgsl" with {
+  type: "text",
+};
+import weightGradientText from "../../kernels/convolution_weight_gradient.wgsl" with {
+  type: "text",
+};
+import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
+import type { KernelParameters } from "../gpu/expand.ts";
+import { KernelFamily } from "../gpu/kernel.ts";
+import { sizeOf } from "../shape.ts";
+import {
+  MAX_TRIPS,
+  type MethodOptions,
+  PARTIAL_BYTES,
+  registerGroups,
+  sharesLoads,
+  weightShapeOf,
+} from "./convolution_method.ts";
+
+const WEIGHT_GRADIENT = new KernelFamily("convolution/weightGradient", [
+  { name: "convolution_weight_gradient.wgsl", text: weightGradientText },
+]);
+const BROADCAST = new KernelFamily("convolution/weightGradientBroadcast", [
+  { name: "convolution_weight_gradient_broadcast.wgsl", text: broadcastText },
+]);
+
+/** vec4 accumulators of an invocation, at most; more are spilled too often. */
+const ACCUMULATORS = 50;
+/** Outputs that an invocation takes at once on its way along a row. */
+const WALK_COLUMNS = 4;
+/** The same where eight share what they load, at most, with the filters and weights of an invocation, at most. */
+const BROADCAST_TILE = { columns: 4, filters: 4, weights: 240 };
+
+/** A kernel, what it needs besides the geometry, and the parts of the outputs that it sums by themselves. */
+export interface WeightGradientPlan {
+  readonly family: KernelFamily;
+  readonly parameters: KernelParameters;
+  readonly uniforms: Readonly<Record<string, number>>;
+  readonly workgroups: number;
+  readonly parts: number;
+  /** Filters of a group in an interleaved copy of dy; undefined if it is read as it is. */
+  readonly padded: number | undefined;
+}
+
+/** Plans the gradient of a part of the batch. */
+export function planWeightGradient(
+  geometry: ConvolutionGeometry,
+  images: number,
+  options: MethodOptions,
+): WeightGradientPlan {
+  // With fewer filters, some of the eight would have none.
+  return sharesLoads(options) && geometry.filters / geometry.groups >= 8
+    ? broadcastPlan(geometry, images)
+    : registerPlan(geometry, images, options);
+}
+
+/** How the rows of outputs are cut into parts: `wanted`, unless their sums take too much memory or their loops too many trips. */
+function cutRows(geometry: ConvolutionGeometry, images: number, columns: number, wanted: number) {
+  const { output } = geometry;
+  const width = output.at(-1)!;
+  const rows = images * sizeOf(output.slice(0, -1));
+  const outputBytes = 4 * sizeOf(weightShapeOf(geometry));
+  const affordable = Math.max(1, Math.floor(PARTIAL_BYTES / Math.max(1, outputBytes)));
+  const trips = rows * (Math.ceil(width / columns) + 1);
+  const atLeast = Math.ceil(trips / MAX_TRIPS);
+  const aim = Math.max(1, atLeast, Math.min(wanted, affordable, rows));
+  const partRows = Math.max(1, Math.ceil(rows / aim));
+  return { rows, partRows, parts: Math.max(1, Math.ceil(rows / partRows)) };
+}
+
+function registerPlan(
+  geometry: ConvolutionGeometry,
+  images: number,
+  { software }: MethodOptions,
+): WeightGradientPlan {
+  const { groups } = geometry;
+  const { kernel, strides, dilation } = liftDimensions(geometry, 3);
+  const channels = geometry.channels / groups;
+  const filters = geometry.filters / groups;
+  const [kD, kH, kW] = kernel as [number, number, number];
+  const rowGroups = Math.max(
+    1,
+    Math.min(registerGroups(filters), Math.floor(ACCUMULATORS / kW)),
+  );
+  const tapRows = Math.max(1, Math.min(kH, Math.floor(ACCUMULATORS / (rowGroups * kW))));
+  const rowTiles = Math.ceil(filters / (4 * rowGroups));
+  const tapBlocks = Math.ceil(kH / tapRows);
+  const itemsOfPart = channels * kD * tapBlocks;
+  const wanted = Math.ceil((software ? 256 : 16_384) / (itemsOfPart * rowTiles * groups));
+  const { rows, partRows, parts } = cutRows(geometry, images, WALK_COLUMNS, wanted);
+  const lanes = software ? 8 : 64;
+  const items = parts * itemsOfPart;
+  return {
+    family: WEIGHT_GRADIENT,
+    parameters: {
+      LANES: lanes,
+      ROW_GROUPS: rowGroups,
+      TAP_ROWS: tapRows,
+      TAPS: kW,
+      COLUMNS: WALK_COLUMNS,
+      STRIDE: strides[2]!,
+      DILATION: dilation[2]!,
+      POSITIONS: (WALK_COLUMNS - 1) * strides[2]! + (kW - 1) * dilation[2]! + 1,
+    },
+    uniforms: { items, tap_blocks: tapBlocks, rows, part_rows: partRows, row_tiles: rowTiles },
+    workgroups: rowTiles * groups * Math.ceil(items / lanes),
+    parts,
+    padded: 4 * rowGroups * rowTiles,
+  };
+}
+
+/** As few blocks of a row as can be, all of about the same width. */
+function broadcastColumns(width: number): number {
+  return Math.max(1, Math.ceil(width / Math.ceil(width / BROADCAST_TILE.columns)));
+}
+
+function broadcastPlan(geometry: ConvolutionGeometry, images: number): WeightGradientPlan {
+  const { groups } = geometry;
+  const { kernel, strides, dilation, output } = liftDimensions(geometry, 3);
+  const filters = geometry.filters / groups;
+  const [kD, kH, kW] = kernel as [number, number, number];
+  const own = Math.min(BROADCAST_TILE.filters, Math.ceil(filters / 8));
+  const rowTiles = Math.ceil(filters / (8 * own));
+  const columns = broadcastColumns(output[2]!);
+  const allLines = geometry.channels / groups * kD * kH;
+  const most = Math.max(1, Math.floor(BROADCAST_TILE.weights / (own * kW)));
+  const lines = Math.ceil(allLines / Math.ceil(allLines / most));
+  const lineTiles = Math.ceil(allLines / lines);
+  const workgroups = rowTiles * groups * lineTiles;
+  const { rows, partRows, parts } = cutRows(geometry, images, columns, Math.ceil(32 / workgroups));
+  const positions = (columns - 1) * strides[2]! + (kW - 1) * dilation[2]! + 1;
+  return {
+    family: BROADCAST,
+    parameters: {
+      FILTERS: own,
+      LINES: lines,
+      TAPS: kW,
+      COLUMNS: columns,
+      STRIDE: strides[2]!,
+      DILATION: dilation[2]!,
+      POSITIONS: positions,
+      LOADS: Math.ceil(lines * positions / 8),
+    },
+    uniforms: { line_tiles: lineTiles, rows, part_rows: partRows, row_tiles: rowTiles },
+    workgroups: workgroups * parts,
+    parts,
+    padded: undefined,
+  };
+}
