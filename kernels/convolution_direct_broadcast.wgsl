@@ -7,6 +7,7 @@
 // An invocation computes FILTERS × ROWS × COLUMNS outputs. It takes TAP_ROWS rows of taps of a channel at a time, one or all (1
 // stands for k_h in tap_blocks then); ROWS or TAP_ROWS other than 1 ask for a stride and a dilation of 1 along the height.
 // The taps of a sum stand together, so that it is fetched and put back once for all: few of the sums are in registers.
+// STORE neighbours of a row are stored at once: 1, or 2 or 4 where the columns and the rows of y are multiples of that.
 // Workgroup: 8 invocations, which must lie in one subgroup; flat workgroup index, filters fastest. Items beyond the last are
 // computed like the last, since every invocation takes part in the broadcasts, and not stored.
 // Inputs outside are 0: positions are clamped, values selected. No loop runs beyond channels · k_d · k_h trips (≤ 60,000,
@@ -34,7 +35,15 @@ struct Uniforms {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
+//# if STORE == 4
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+//# else
+//# if STORE == 2
+@group(0) @binding(2) var<storage, read_write> y: array<vec2f>;
+//# else
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+//# end
+//# end
 @group(0) @binding(3) var<uniform> u: Uniforms;
 //# if BIAS
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
@@ -175,19 +184,32 @@ fn main(
 //# end
       if (u32(out_row) < u.out_h) {
         let line = begin + u32(out_row) * u.out_w;
+//# if SCATTER
 //# for c in 0..COLUMNS
         {
-//# if SCATTER
           let at = i32((column + ${c}u) * u.out_step_w) + u.out_first_w;
           if (u32(at) < u.out_w) {
             y[line + u32(at)] = activate(y_${f}_${r}_${c} + offset);
           }
+        }
+//# end
 //# else
-          if (column + ${c}u < u.out_w) {
-            y[line + column + ${c}u] = activate(y_${f}_${r}_${c} + offset);
-          }
+//# for s in 0..STORES
+        if (column + ${s*STORE}u < u.out_w) {
+//# for i in 0..STORE
+          let y_${i} = activate(y_${f}_${r}_${s*STORE+i} + offset);
+//# end
+//# if STORE == 4
+          y[(line + column) / 4u + ${s}u] = vec4f(y_0, y_1, y_2, y_3);
+//# else
+//# if STORE == 2
+          y[(line + column) / 2u + ${s}u] = vec2f(y_0, y_1);
+//# else
+          y[line + column + ${s}u] = y_0;
+//# end
 //# end
         }
+//# end
 //# end
       }
     }

@@ -28,7 +28,12 @@ import {
   type Refusal,
   type Row,
 } from "./case.ts";
-import { rowsOfConvolution, sums } from "./rows_of_convolution.ts";
+import {
+  completed,
+  type DrawnConvolution,
+  rowsOfConvolution,
+  sums,
+} from "./rows_of_convolution.ts";
 
 const show = (options: unknown) => JSON.stringify(options);
 
@@ -111,6 +116,36 @@ const convolutionRows: Row[] = rowsOfConvolution({
   ],
   draws: 100,
 }).map((row, i) => ({ ...row, refusals: REFUSALS[i]! }));
+
+/** A convolution with several tiles of filters and of lines, in batches that can be cut. */
+function drawManyFilters(random: Random): DrawnConvolution {
+  for (;;) {
+    const groups = pick(random, [1, 1, 2]);
+    const channels = pick(random, [3, 8]);
+    const [taps, stride] = pick(random, [[3, 1], [2, 2]] as const);
+    const drawn = completed({
+      dims: 2,
+      x: [
+        pick(random, [2, 3, 5]),
+        channels * groups,
+        pick(random, [3, 7, 9]),
+        pick(random, [7, 10]),
+      ],
+      weight: [groups * pick(random, [8, 33]), channels, pick(random, [1, 3, 4]), taps],
+      options: { strides: [1, stride], padding: pick(random, [0, 1]), groups },
+    });
+    if (drawn !== undefined) return drawn;
+  }
+}
+
+const manyFiltersRows: Row[] = rowsOfConvolution({
+  name: "convolution to many filters",
+  algorithm: { algorithm: "direct" },
+  forward: CONVOLUTION_KERNELS,
+  weightGradient: ["convolution_weight_gradient_broadcast.wgsl"],
+  draws: 40,
+  draw: drawManyFilters,
+});
 
 /** A pool of random size, with overlapping windows, padding and windows that hang over the end. */
 function drawPool(random: Random, index: number): { x: Shape; options: PoolOptions } {
@@ -290,6 +325,7 @@ const im2colRows: Row[] = rowsOfConvolution({
 /** The rows of convolutions and pools. */
 export const CONVOLUTION_ROWS: readonly Row[] = [
   ...convolutionRows,
+  ...manyFiltersRows,
   ...gemmRows,
   ...im2colRows,
   ...poolRows,

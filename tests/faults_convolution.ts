@@ -11,6 +11,9 @@ const SIDE_BY_SIDE = "max pool, windows side by side";
 const GEMM = "convolution gemm";
 const GEMM_WEIGHTS = "convolution gemm weight gradient";
 
+const MANY = "convolution to many filters";
+const MANY_WEIGHTS = `${MANY} weight gradient`;
+
 const CONVOLUTION: readonly Fault[] = [
   fault("convolution", "inputs outside not zero", "exists && inside_0", "exists", true),
   fault("convolution", "dilation of rows forgotten", "t * u.dilation_h", "t"),
@@ -18,8 +21,9 @@ const CONVOLUTION: readonly Fault[] = [
   fault("convolution", "shared: inputs outside not zero", "exists_0 && inside_0", "exists_0"),
   fault("convolution", "shared: bias of another group", "group * u.filters + tile", "tile"),
   fault("convolution", "shared: weight of another lane", "(part_0, 1u)", "(part_0, 2u)"),
-  fault("convolution", "shared: weights of the first tile", /padded \+ tile \* \d+u/, "padded"),
-  fault("convolution", "shared: column beyond the row", "column + 1u < u.out_w", "true"),
+  fault(MANY, "shared: weights of the first tile", /padded \+ tile \* \d+u/, "padded"),
+  fault("convolution", "shared: column beyond the row", /column \+ \d+u < u\.out_w/, "true"),
+  fault("convolution", "shared: second store like the first", /(column\) \/ [24]u) \+ 1u/, "$1"),
   fault(
     "convolution input gradient",
     "shared: rows of a block all alike",
@@ -31,27 +35,17 @@ const CONVOLUTION: readonly Fault[] = [
   fault("convolution input gradient", "residue misplaced", "+ u.out_first_w", "+ 0"),
   fault("convolution weight gradient", "wrong image", "u.first + n", "n", true),
   fault("convolution weight gradient", "first part only", "part * u.part_rows", "0u"),
-  fault("convolution weight gradient", "shared: wrong image", "n = u.first + r", "n = r"),
-  fault("convolution weight gradient", "shared: input of another lane", "_0, 1u)", "_0, 2u)"),
+  fault(MANY_WEIGHTS, "shared: wrong image", "n = u.first + r", "n = r"),
+  fault(MANY_WEIGHTS, "shared: input of another lane", "_0, 1u)", "_0, 2u)"),
+  fault(MANY_WEIGHTS, "shared: outputs beyond the row", /column \+ \d+u < u\.out_w/, "true"),
   fault(
-    "convolution weight gradient",
-    "shared: outputs beyond the row",
-    "column + 1u < u",
-    "0u < u",
-  ),
-  fault(
-    "convolution weight gradient",
+    MANY_WEIGHTS,
     "shared: lines of another channel",
     "* u.channels + channel_0",
     "* u.channels",
   ),
-  fault("convolution weight gradient", "shared: first lines again", "lines + first_line", "lines"),
-  fault(
-    "convolution weight gradient",
-    "shared: filters beyond the last",
-    "if (filter_1 < u.filters)",
-    "if (true)",
-  ),
+  fault(MANY_WEIGHTS, "shared: first lines again", "lines + first_line", "lines"),
+  fault(MANY_WEIGHTS, "shared: filters beyond the last", "if (filter_1 < u.filters)", "if (true)"),
   fault(GEMM, "last channels of a vec4 dropped", "x_0[3]", "0.0"),
   fault(GEMM, "stride forgotten", "u.grid_h * u.stride_h", "u.grid_h"),
   fault(GEMM, "first part of the batch only", "u.grid_d) + u.first", "u.grid_d)"),

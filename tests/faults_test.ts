@@ -42,11 +42,13 @@ const AT_ONCE = 6;
 /** Whether the cases of a row notice the fault. */
 async function isCaught(gpu: Gpu, fault: Fault, seed: number): Promise<boolean> {
   const random = new Random(seed >>> 0, 2);
-  const cases: Case[] = drawCases(rowNamed(fault.row), seed, 32).flatMap((each, i) =>
+  const row = rowNamed(fault.row);
+  const cases: Case[] = drawCases(row, seed, 32).flatMap((each, i) =>
     i < 16 ? [each, ...[withNaN(each, random) ?? []].flat()] : [each]
   );
   const options = {
     once: true,
+    nanSpreads: row.nanSpreads ?? false, // or the unchanged kernels would fail, too
     substitute: editor(fault),
     ...(fault.card ? { card: true } : {}),
   };

@@ -90,9 +90,14 @@ export function directLaunch(pass: Pass, batch: number, options: MethodOptions):
       DILATION: w.dilation,
       POSITIONS: (columns - 1) * w.stride + (taps[2]! - 1) * w.dilation + 1,
       VOLUME: [d.input, d.grid, taps[0]].some((size) => size !== 1) || d.pad !== 0,
-      SCATTER: pass.axes.some(({ outStep, outFirst }) => outStep !== 1 || outFirst !== 0),
+      SCATTER: isScattered(pass),
     },
   };
+}
+
+/** Whether neighbours that are computed do not lie side by side. */
+function isScattered({ axes }: Pass): boolean {
+  return axes.some(({ outStep, outFirst }) => outStep !== 1 || outFirst !== 0);
 }
 
 function registerLaunch(
@@ -132,6 +137,8 @@ function broadcastLaunch(pass: Pass, batch: number, columns: number): DirectLaun
   const tapRows = whole ? tapsH : 1;
   const blocks = Math.ceil(w.grid / columns);
   const items = batch * d.grid * rowBlocks * blocks;
+  const together = (count: number) => w.output % count === 0 && columns % count === 0;
+  const store = isScattered(pass) ? 1 : [4, 2].find(together) ?? 1;
   return {
     family: BROADCAST,
     parameters: {
@@ -143,6 +150,8 @@ function broadcastLaunch(pass: Pass, batch: number, columns: number): DirectLaun
       BLOCK_TAPS: tapRows * tapsW,
       INPUT_ROWS: rows + tapRows - 1,
       LOADS: Math.ceil(tapRows * tapsW * filters / 8),
+      STORE: store,
+      STORES: columns / store,
     },
     uniforms: {
       blocks,
