@@ -247,12 +247,11 @@ function preference(
     : ["gemm", "direct"];
   if (!software) return inSpace;
   const taps = sizeOf(kernel);
-  // Where invocations share what they load, transforms pay later, as the sum itself is faster; the bounds are from 16 shapes.
-  if (taps === 9 && served >= (shared ? 256 : 48)) return ["winograd", ...inSpace];
-  if (shared) {
-    const transform = served * taps >= 1500 && (pass !== "weightGradient" || taps >= 200);
-    return transform ? ["fft", ...inSpace] : inSpace;
+  if (taps === 9 && served >= (shared && pass !== "weightGradient" ? 64 : 48)) {
+    return ["winograd", ...inSpace];
   }
+  // Where invocations share what they load, transforms pay later, as the sum itself is faster; the bounds are from 51 shapes.
+  if (shared) return served * taps >= 1500 ? ["fft", ...inSpace] : inSpace;
   // Large images are cut into tiles of the best size, of which less is overlap.
   const worthwhile = Math.min(...output) >= 48 ? 400 : 784;
   if (served * taps >= worthwhile) return ["fft", ...inSpace];
