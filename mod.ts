@@ -120,12 +120,12 @@ export { type GatherOptions, gatherRows } from "./src/ops/gather.ts";
 export * from "./src/ops/local_response_norm.ts";
 export * from "./src/ops/losses.ts";
 export {
-  type ActivationSlope,
   batchedMatmul,
   type BatchedMatmulOptions,
   matmul,
   type MatmulOptions,
 } from "./src/ops/matmul.ts";
+export type { ActivationSlope } from "./src/ops/matmul_launch.ts";
 export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
 export * from "./src/ops/pooling.ts";
 export { dropout, randomNormal, type RandomOptions, randomUniform } from "./src/ops/random.ts";

@@ -27,7 +27,7 @@ import {
   weightShapeOf,
 } from "./convolution_method.ts";
 import { perAxis, workgroupsFor } from "./launch.ts";
-import { multiplyStacks, type Products } from "./matmul.ts";
+import { multiplyStacks, type Products } from "./matmul_launch.ts";
 import { matmulWorkspace } from "./matmul_tuning.ts";
 import { sumWorkspace } from "./reductions.ts";
 
