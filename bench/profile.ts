@@ -5,10 +5,11 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { OptionError, StrataError } from "../src/errors.ts";
+import { OptionError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { checkNumber, checkOneOf } from "../src/options.ts";
 import { sizeOf } from "../src/shape.ts";
+import { reportError } from "../tools/command_line.ts";
 import { OPTIMIZERS } from "../tools/train_optimizers.ts";
 import { showProgress } from "./format.ts";
 import { checkWritable, writeJson } from "./json_file.ts";
@@ -38,9 +39,6 @@ the adapter's measured peaks, sums of sections and kernels, and the time of the 
 
 Networks: ${PROFILE_MODELS.map(({ name }) => name).join(", ")}.`;
 
-/** Exit codes: of a failure, and of a wrong command line. */
-const FAILED = 1;
-const WRONG_USE = 2;
 /** Columns of the text, if it does not go to a terminal, and the most of one that are used. */
 const WIDTH = { pipe: 120, most: 140 };
 
@@ -173,18 +171,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     showProgress("");
-    if (!isExpected(error)) throw error; // a bug: its stack is wanted
-    console.error(error.message);
-    if (!(error instanceof OptionError)) return FAILED;
-    console.error("deno task profile --help lists the options.");
-    return WRONG_USE;
+    return reportError(error, "profile");
   }
-}
-
-/** Whether an error is explained by its message: what the module or the system refuses. */
-function isExpected(error: unknown): error is Error {
-  return error instanceof StrataError ||
-    Object.values(Deno.errors).some((type) => error instanceof type);
 }
 
 if (import.meta.main) Deno.exitCode = await main(Deno.args);

@@ -5,9 +5,10 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { OptionError, StrataError } from "../../src/errors.ts";
+import { OptionError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { checkNumber, checkOneOf } from "../../src/options.ts";
+import { reportError } from "../../tools/command_line.ts";
 import { showProgress } from "../format.ts";
 import { checkWritable, writeJson } from "../json_file.ts";
 import { describeAdapter } from "../measure.ts";
@@ -27,9 +28,6 @@ from npm when the task first runs.
   --json FILE      also writes the figures into FILE, below this folder
   --help           prints this`;
 
-/** Exit codes: of a failure, and of a wrong command line. */
-const FAILED = 1;
-const WRONG_USE = 2;
 /** Of a batch: a wait of 11 ms is 3% of it. */
 const BATCH_MILLISECONDS = 400;
 
@@ -106,18 +104,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     showProgress("");
-    if (!isExpected(error)) throw error; // a bug: its stack is wanted
-    console.error(error.message);
-    if (!(error instanceof OptionError)) return FAILED;
-    console.error("deno task bench:peers --help lists the options.");
-    return WRONG_USE;
+    return reportError(error, "bench:peers");
   }
-}
-
-/** Whether an error is explained by its message: what the module or the system refuses. */
-function isExpected(error: unknown): error is Error {
-  return error instanceof StrataError ||
-    Object.values(Deno.errors).some((type) => error instanceof type);
 }
 
 if (import.meta.main) Deno.exitCode = await main(Deno.args);
