@@ -116,8 +116,8 @@ const kernel = (text: string): Kernel => new Kernel("test", [{ name: "test.wgsl"
 Deno.test("Kernel reads its bindings and uniforms from the text", () => {
   const { bindings, uniforms, uniformIndex } = kernel(TEXT);
   assertEquals(bindings, [
-    { name: "x", index: 0, access: "read", texture: false },
-    { name: "y", index: 2, access: "read_write", texture: false },
+    { name: "x", index: 0, access: "read", texture: false, half: false },
+    { name: "y", index: 2, access: "read_write", texture: false, half: false },
   ]);
   assertEquals(uniforms, [
     { name: "length", type: "u32" },
