@@ -156,7 +156,7 @@ export const HALF_ROWS: readonly Row[] = [
   ...rowsInHalf(REDUCTION_ROWS, /^(sum|sumOfSquares)$/, ["all"], 8),
   ...rowsInHalf(SOFTMAX_ROWS, /^softmax/, ["all"], 8),
   ...rowsInHalf(RANDOM_ROWS, /^dropout$/, ["all"], 8),
-  ...rowsInHalf(MATMUL_ROWS, /^matmul (plain|register 4×4|block 64)/, ["a", "b"], 16),
+  ...rowsInHalf(MATMUL_ROWS, /^matmul (plain|register 4×4|block 64)[^,]*$/, ["a", "b"], 16),
   ...rowsInHalf(MATMUL_ROWS, /^matmul$/, ["a", "b"], 16),
   ...rowsInHalf(MATMUL_ROWS, /, mixed alignment$/, ["a"], 8),
   ...rowsInHalf(BATCHED_MATMUL_ROWS, /^batched/, ["a", "b"], 8),
