@@ -229,7 +229,7 @@ export function prepareConvolution(
 
 /**
  * The methods, the best for this convolution first. Measured on lavapipe with two cores, on 60 shapes of 4 to 256 channels, taps of
- * 1×1 to 31×31 and 14 to 64 pixels; docs/benchmarks.md has some of the figures. On cards nothing could be measured: there the matrix
+ * 1×1 to 31×31 and 14 to 64 pixels; docs/performance.md has some of the figures. On cards nothing could be measured: there the matrix
  * product is taken, as in other libraries, unless there are few channels.
  */
 function preference(
