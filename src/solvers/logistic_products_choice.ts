@@ -17,7 +17,7 @@ import { GpuProducts } from "./logistic_products_gpu.ts";
  * for the logits of 60,000 × 784 (309 to 39 ms).
  */
 const CPU_WORK = 2 ** 23;
-/** The same for XᵀWX and a software adapter: 27 to 33 ms for 1,024 × 256, 1.4 to 2.3 s for 8,192 × 784. */
+/** The same for XᵀWX and a software adapter: 20 to 31 ms for 1,024 × 256, 0.54 to 2.3 s for 8,192 × 784. */
 const SOFTWARE_GRAM_WORK = 2 ** 25;
 
 /** Each product where it is done sooner. */
