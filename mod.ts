@@ -57,9 +57,9 @@ export {
   type DispatchProfile,
   Program,
   type ProgramRecorder,
-  ScratchPool,
 } from "./src/gpu/program.ts";
 export { type Dispatch, type Recorder, Scalar } from "./src/gpu/recorder.ts";
+export { ScratchPool } from "./src/gpu/scratch_pool.ts";
 export { type ArrayOf, type DataType, type Float, Tensor } from "./src/gpu/tensor.ts";
 export { tune, type TuneOptions, type TuningReport } from "./src/gpu/tune.ts";
 export type { TuningResult } from "./src/gpu/tuner.ts";

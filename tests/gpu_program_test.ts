@@ -20,9 +20,9 @@ import {
   type DispatchProfile,
   Program,
   type ProgramRecorder,
-  ScratchPool,
 } from "../src/gpu/program.ts";
 import { Scalar } from "../src/gpu/recorder.ts";
+import { ScratchPool } from "../src/gpu/scratch_pool.ts";
 import { Tensor } from "../src/gpu/tensor.ts";
 import { relu } from "../src/ops/activations.ts";
 import { updateRunningStatistics } from "../src/ops/channel_statistics.ts";
@@ -395,4 +395,23 @@ Deno.test("Program: an empty one runs, and keep leaves other tensors alone", asy
   program.run("");
   assertEquals(program.describe(), []);
   assertEquals([...await x.read()], [1]);
+});
+
+Deno.test("ScratchPool: buffers and textures both count as intermediate results", async () => {
+  const gpu = await openGpu();
+  const { memory } = gpu.device;
+  const held = () => {
+    memory.restartPeak();
+    const { intermediateResults = 0, other = 0 } = memory.use.peak;
+    return [intermediateResults, other];
+  };
+  const pool = new ScratchPool(gpu.device);
+  const [results, other] = held() as [number, number];
+  const once = { first: 0, last: 0 };
+  pool.assign([{ bytes: 256, ...once }]);
+  pool.assignTextures([{ bytes: 2 ** 16, ...once }, { bytes: 2 ** 17, first: 1, last: 1 }]);
+  assertEquals(pool.bytes, 256 + 2 ** 17, "the smaller texture lies in the larger one");
+  assertEquals(held(), [results + pool.bytes, other]);
+  pool.dispose();
+  assertEquals(held(), [results, other]);
 });

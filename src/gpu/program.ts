@@ -8,73 +8,20 @@ import { GpuError } from "../errors.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { Device } from "./device.ts";
 import { TENSOR_USAGE } from "./gpu.ts";
-import { bytesOf, paddedBytes, Storage, textureBytes } from "./memory.ts";
-import { type Lifetime, planLifetimes } from "./plan.ts";
+import { paddedBytes, Storage, textureBytes } from "./memory.ts";
+import type { Lifetime } from "./plan.ts";
 import { profileByWallClock, profileDispatches } from "./profile.ts";
 import {
   bind,
   type BoundDispatch,
   createBindGroup,
   type Dispatch,
-  packUniform,
   type Recorder,
-  Scalar,
-  uniformBytes,
 } from "./recorder.ts";
+import { ScratchPool } from "./scratch_pool.ts";
 import { bytesPerElement, type DataType, type Float, Tensor } from "./tensor.ts";
 import { encodeTextureCopy, TEXTURE_COPY } from "./texture.ts";
-
-/** Numbers of one dispatch begin at multiples of this, the default alignment of WebGPU. */
-const UNIFORM_ALIGNMENT = 256;
-
-/** Buffers and textures that programs share for their intermediate results, because they never run at the same time. */
-export class ScratchPool {
-  readonly #device: Device;
-  readonly #buffers: GPUBuffer[] = [];
-  readonly #textures: GPUTexture[] = [];
-
-  /** Begins without memory on this device. */
-  constructor(device: Device) {
-    this.#device = device;
-  }
-
-  /** Bytes of all buffers and textures. */
-  get bytes(): number {
-    return [...this.#buffers, ...this.#textures].reduce((sum, each) => sum + bytesOf(each), 0);
-  }
-
-  /** A buffer for each lifetime, shared where they do not overlap. */
-  assign(lifetimes: readonly Lifetime[]): GPUBuffer[] {
-    const plan = planLifetimes(lifetimes, this.#buffers.map((buffer) => buffer.size));
-    for (const bytes of plan.slotBytes.slice(this.#buffers.length)) {
-      this.#buffers.push(
-        this.#device.memory.allocate(
-          bytes,
-          TENSOR_USAGE,
-          "intermediate results",
-          "intermediateResults",
-        ),
-      );
-    }
-    return plan.slots.map((slot) => this.#buffers[slot]!);
-  }
-
-  /** A texture for each lifetime, in the same way. */
-  assignTextures(lifetimes: readonly Lifetime[]): GPUTexture[] {
-    const plan = planLifetimes(lifetimes, this.#textures.map(bytesOf));
-    for (const bytes of plan.slotBytes.slice(this.#textures.length)) {
-      this.#textures.push(this.#device.memory.allocateTexture(bytes, "intermediate results"));
-    }
-    return plan.slots.map((slot) => this.#textures[slot]!);
-  }
-
-  /** Frees all memory; programs that use it must not run any more. */
-  dispose(): void {
-    for (const each of [...this.#buffers, ...this.#textures]) this.#device.memory.free(each);
-    this.#buffers.length = 0;
-    this.#textures.length = 0;
-  }
-}
+import { UniformBlock } from "./uniform_block.ts";
 
 /** One dispatch as {@linkcode Program.describe} lists it. */
 export interface DispatchDescription {
@@ -381,64 +328,4 @@ function findLifetimes(recorder: Recording, name: string): Map<Storage, Lifetime
     });
   });
   return lifetimes;
-}
-
-/** The numbers of all dispatches in one buffer; those that can change lie together, to be written at once. */
-class UniformBlock {
-  readonly buffer: GPUBuffer;
-  /** Where each dispatch's numbers begin. */
-  readonly offsets: readonly number[];
-  readonly #device: Device;
-  readonly #bytes: ArrayBuffer;
-  readonly #view: DataView;
-  readonly #changing: { scalar: Scalar; offset: number; type: "u32" | "i32" | "f32" }[] = [];
-  readonly #changingBytes: number;
-
-  constructor(device: Device, dispatches: readonly BoundDispatch[], name: string) {
-    this.#device = device;
-    const changes = dispatches.map(({ dispatch }) =>
-      Object.values(dispatch.uniforms ?? {}).some((value) => value instanceof Scalar)
-    );
-    const offsets = new Array<number>(dispatches.length);
-    let size = 0;
-    let changingBytes = 0;
-    for (const changing of [true, false]) {
-      dispatches.forEach(({ dispatch }, i) => {
-        if (changes[i] !== changing) return;
-        offsets[i] = size;
-        size += Math.ceil(uniformBytes(dispatch.kernel) / UNIFORM_ALIGNMENT) * UNIFORM_ALIGNMENT;
-      });
-      if (changing) changingBytes = size;
-    }
-    this.offsets = offsets;
-    this.#changingBytes = changingBytes;
-    this.#bytes = new ArrayBuffer(Math.max(size, UNIFORM_ALIGNMENT));
-    this.#view = new DataView(this.#bytes);
-    dispatches.forEach(({ dispatch }, i) => this.#fill(dispatch, offsets[i]!));
-    this.buffer = device.memory.allocate(
-      this.#bytes.byteLength,
-      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-      `uniforms of ${name}`,
-      "uniforms",
-    );
-    device.raw.queue.writeBuffer(this.buffer, 0, this.#bytes);
-  }
-
-  /** Writes the numbers that may have changed. */
-  upload(): void {
-    if (this.#changing.length === 0) return;
-    for (const { scalar, offset, type } of this.#changing) {
-      packUniform(this.#view, offset, type, scalar.value);
-    }
-    this.#device.raw.queue.writeBuffer(this.buffer, 0, this.#bytes, 0, this.#changingBytes);
-  }
-
-  #fill({ kernel, uniforms = {} }: Dispatch, base: number): void {
-    kernel.uniforms.forEach(({ name, type }, i) => {
-      const value = uniforms[name]!;
-      const offset = base + 4 * i;
-      if (value instanceof Scalar) this.#changing.push({ scalar: value, offset, type });
-      else packUniform(this.#view, offset, type, value);
-    });
-  }
 }

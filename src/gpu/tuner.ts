@@ -6,7 +6,8 @@
 
 import { DryRecorder } from "./dry_recorder.ts";
 import type { Gpu } from "./gpu.ts";
-import { type ProgramRecorder, ScratchPool } from "./program.ts";
+import type { ProgramRecorder } from "./program.ts";
+import { ScratchPool } from "./scratch_pool.ts";
 import { TrialCheck } from "./tuning_check.ts";
 import { Clock, type Contestant, timeOf } from "./tuning_clock.ts";
 import { isTunable, type Trial, type TuningRequest } from "./tuning_trial.ts";

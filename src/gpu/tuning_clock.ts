@@ -5,7 +5,8 @@
  */
 
 import type { Device } from "./device.ts";
-import { Program, type ScratchPool } from "./program.ts";
+import { Program } from "./program.ts";
+import type { ScratchPool } from "./scratch_pool.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Tensor } from "./tensor.ts";
 

@@ -5,7 +5,8 @@
  */
 
 import { GpuError, ShapeError } from "../errors.ts";
-import { Program, ScratchPool } from "../gpu/program.ts";
+import { Program } from "../gpu/program.ts";
+import { ScratchPool } from "../gpu/scratch_pool.ts";
 import { bytesPerElement, type DataType, type Tensor } from "../gpu/tensor.ts";
 import { mean } from "../ops/reductions.ts";
 import { takesLabels } from "../losses/losses.ts";

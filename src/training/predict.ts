@@ -5,7 +5,8 @@
  */
 
 import { ShapeError } from "../errors.ts";
-import { Program, ScratchPool } from "../gpu/program.ts";
+import { Program } from "../gpu/program.ts";
+import { ScratchPool } from "../gpu/scratch_pool.ts";
 import { Scalar } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { gatherRows } from "../ops/gather.ts";

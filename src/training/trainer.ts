@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Program, type ProgramRecorder, ScratchPool } from "../gpu/program.ts";
+import { Program, type ProgramRecorder } from "../gpu/program.ts";
+import { ScratchPool } from "../gpu/scratch_pool.ts";
 import { type Recorder, Scalar } from "../gpu/recorder.ts";
 import { checkFloat16, type DataType, type Tensor } from "../gpu/tensor.ts";
 import { OptionError } from "../errors.ts";
