@@ -221,22 +221,14 @@ export function convolveWeightGradient(
   const geometry = geometryOf(what, dims, x.shape, weightShape, options);
   expectShape(dy, [x.shape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
   if (options.dw !== undefined) expectShape(options.dw, weightShape, `${what}: dw`);
-  const record = (x: Tensor, dy: Tensor, dw: Tensor) => {
-    const images = x.shape[0]!;
-    const { method, task, methodOptions } = prepareConvolution(
-      recorder.device,
-      "weightGradient",
-      geometry,
-      images,
-      options,
-      what,
-    );
-    method.weightGradient(recorder, task, x, dy, dw, methodOptions);
-  };
-  planConvolution(recorder.device, "weightGradient", geometry, x.shape[0]!, options, what); // before memory is taken
+  const images = x.shape[0]!;
+  const prepared = prepareParts(recorder, "weightGradient", geometry, images, options, what);
   const dw = options.dw ?? recorder.empty(weightShape);
-  const parts = bindingParts(what, x.shape[0]!, [x, dy] as const);
-  sumOverParts(recorder, { parts }, dw, ({ tensors: [x, dy] }, out) => record(x, dy, out));
+  const parts = bindingParts(what, images, [x, dy] as const);
+  sumOverParts(recorder, { parts }, dw, ({ tensors: [x, dy], count }, out) => {
+    const { method, task, methodOptions } = prepared(count);
+    method.weightGradient(recorder, task, x, dy, out, methodOptions);
+  });
   return dw;
 }
 
@@ -275,17 +267,11 @@ export function convolve(
   checkOneOf(activation, `${what}: activation`, ACTIVATION_NAMES);
   const geometry = geometryOf(what, dims, x.shape, weight.shape, options);
   if (bias !== undefined) expectShape(bias, [geometry.filters], `${what}: bias`);
-  planConvolution(recorder.device, "forward", geometry, x.shape[0]!, options, what); // before memory is taken
-  const y = recorder.empty([x.shape[0]!, geometry.filters, ...geometry.output], x.type);
-  inParts(what, x.shape[0]!, [x, y] as const, ([x, y]) => {
-    const { method, task, methodOptions } = prepareConvolution(
-      recorder.device,
-      "forward",
-      geometry,
-      x.shape[0]!,
-      options,
-      what,
-    );
+  const images = x.shape[0]!;
+  const prepared = prepareParts(recorder, "forward", geometry, images, options, what);
+  const y = recorder.empty([images, geometry.filters, ...geometry.output], x.type);
+  inParts(what, images, [x, y] as const, ([x, y], { count }) => {
+    const { method, task, methodOptions } = prepared(count);
     method.forward(recorder, task, x, weight, { bias, activation }, y, methodOptions);
   });
   return y;
@@ -304,20 +290,29 @@ export function convolveInputGradient(
   const { inputShape } = options;
   const geometry = geometryOf(what, dims, inputShape, weight.shape, options);
   expectShape(dy, [inputShape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
-  planConvolution(recorder.device, "inputGradient", geometry, inputShape[0]!, options, what); // before memory is taken
+  const images = inputShape[0]!;
+  const prepared = prepareParts(recorder, "inputGradient", geometry, images, options, what);
   const dx = recorder.empty(inputShape, dy.type);
-  inParts(what, inputShape[0]!, [dy, dx] as const, ([dy, dx]) => {
-    const { method, task, methodOptions } = prepareConvolution(
-      recorder.device,
-      "inputGradient",
-      geometry,
-      dy.shape[0]!,
-      options,
-      what,
-    );
+  inParts(what, images, [dy, dx] as const, ([dy, dx], { count }) => {
+    const { method, task, methodOptions } = prepared(count);
     method.inputGradient(recorder, task, dy, weight, dx, methodOptions);
   });
   return dx;
+}
+
+/** Prepares a pass of the whole batch, before memory is taken for its result; gives the way to prepare parts of the batch. */
+function prepareParts(
+  recorder: Recorder,
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  images: number,
+  options: AlgorithmOptions,
+  what: string,
+): (count: number) => ReturnType<typeof prepareConvolution> {
+  const prepare = (count: number) =>
+    prepareConvolution(recorder.device, pass, geometry, count, options, what);
+  const whole = prepare(images);
+  return (count) => count === images ? whole : prepare(count);
 }
 
 function geometryOf(
