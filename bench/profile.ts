@@ -7,9 +7,9 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { OptionError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
-import { checkNumber, checkOneOf } from "../src/options.ts";
+import { checkOneOf } from "../src/options.ts";
 import { sizeOf } from "../src/shape.ts";
-import { reportError } from "../tools/command_line.ts";
+import { parseNumber, reportError } from "../tools/command_line.ts";
 import { OPTIMIZERS } from "../tools/train_optimizers.ts";
 import { showProgress } from "./format.ts";
 import { checkWritable, writeJson } from "./json_file.ts";
@@ -39,6 +39,8 @@ the adapter's measured peaks, sums of sections and kernels, and the time of the 
 
 Networks: ${PROFILE_MODELS.map(({ name }) => name).join(", ")}.`;
 
+/** What an option that counts something takes. */
+const COUNT = { min: 1, integer: true };
 /** Columns of the text, if it does not go to a terminal, and the most of one that are used. */
 const WIDTH = { pipe: 120, most: 140 };
 
@@ -88,21 +90,15 @@ export function parseProfileOptions(args: readonly string[]): ProfileOptions {
   const batchSize = parsed["batch-size"];
   return {
     size: findProfileModel(parsed.model),
-    batchSize: batchSize === undefined ? undefined : count(batchSize, "--batch-size"),
+    batchSize: batchSize === undefined ? undefined : parseNumber(batchSize, "--batch-size", COUNT),
     optimizer,
-    repetitions: count(parsed.repetitions, "--repetitions"),
+    repetitions: parseNumber(parsed.repetitions, "--repetitions", COUNT),
     quick: parsed.quick,
     wallClock: parsed["wall-clock"],
     trace,
     json,
     help: parsed.help,
   };
-}
-
-function count(text: string, option: string): number {
-  const value = text.trim() === "" ? NaN : Number(text);
-  checkNumber(Number.isNaN(value) ? text : value, option, { min: 1, integer: true });
-  return value;
 }
 
 async function profile(options: ProfileOptions): Promise<void> {

@@ -7,8 +7,8 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { OptionError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { checkNumber, checkOneOf } from "../../src/options.ts";
-import { reportError } from "../../tools/command_line.ts";
+import { checkOneOf } from "../../src/options.ts";
+import { parseNumber, reportError } from "../../tools/command_line.ts";
 import { showProgress } from "../format.ts";
 import { checkWritable, writeJson } from "../json_file.ts";
 import { describeAdapter } from "../measure.ts";
@@ -62,8 +62,7 @@ export function parsePeersOptions(args: readonly string[]): PeersOptions {
   const { only, filter, json, help } = parsed;
   if (only !== undefined) checkOneOf(only, "--only", Object.keys(WORK_KINDS) as Only[]);
   if (json === "") throw new OptionError("--json: expected the name of a file, got none");
-  const rounds = Number(parsed.rounds || NaN);
-  checkNumber(Number.isNaN(rounds) ? parsed.rounds : rounds, "--rounds", { min: 1, integer: true });
+  const rounds = parseNumber(parsed.rounds, "--rounds", { min: 1, integer: true });
   const works = listPeerWorks().filter(({ kind, name }) =>
     (only === undefined || kind === WORK_KINDS[only as Only]) && name.includes(filter)
   );

@@ -143,13 +143,11 @@ export async function compareOptimizers(
   const methods = Object.keys(METHODS) as ComparedOptimizer[];
   const runs = methods.length * (RATE_FACTORS.length + STARTS - 1);
   let done = 0;
+  const batchOf = (method: ComparedOptimizer) =>
+    METHODS[method].isFullBatch ? data.length : Math.min(batchSize, data.length);
   const descend = async (method: ComparedOptimizer, rate: number, start: number) => {
-    const { make, isFullBatch } = METHODS[method];
-    const run = { optimizer: make(rate), seed: start, passes };
-    const curve = await runOnce(gpu, layers, data, {
-      ...run,
-      batchSize: isFullBatch ? data.length : batchSize,
-    });
+    const run = { optimizer: METHODS[method].make(rate), seed: start, passes };
+    const curve = await runOnce(gpu, layers, data, { ...run, batchSize: batchOf(method) });
     onProgress?.(++done, runs);
     return curve;
   };
@@ -169,16 +167,15 @@ export async function compareOptimizers(
     start = best[0]!.gap;
     const relative = curves.map((curve) => relativeTo(start, curve));
     const curve = relative[curves.indexOf(best)]!;
-    const stepSize = usual.isFullBatch ? data.length : Math.min(batchSize, data.length);
     rows.push({
       method,
-      batchSize: stepSize,
+      batchSize: batchOf(method),
       rate,
       curve,
       reached: ACCURACIES.map((accuracy) => reach(curve, accuracy)),
       ends: ends.map((each) => each.length > passes ? each.at(-1)!.gap : NaN),
       stateBytes: 4 * parameters * (1 + usual.make(rate).stateNames.length) +
-        outputBytes * stepSize,
+        outputBytes * batchOf(method),
       rates: relative.map((each, i) => ({
         factor: RATE_FACTORS[i]!,
         gap: leastGap(each),
