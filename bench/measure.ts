@@ -84,17 +84,22 @@ export async function measure(
   };
 }
 
-/** CPU time of a submission, in microseconds. */
+/** CPU time of a repetition in a submission, in microseconds. */
 export interface SubmitTiming {
+  /** Repetitions of the submission. */
+  readonly repetitions: number;
   readonly median: number;
   readonly minimum: number;
 }
 
 /**
- * What the CPU spends on encoding and submitting one repetition while the GPU is idle. A second submission would measure the
- * first one's work where a queue takes only one at a time, as software adapters do.
+ * What the CPU spends on encoding and submitting a repetition, in a submission of so many while the GPU is idle. A second submission
+ * would measure the first one's work where a queue takes only one at a time, as software adapters do.
  */
-export async function measureSubmit(workload: PreparedWorkload): Promise<SubmitTiming> {
+export async function measureSubmit(
+  workload: PreparedWorkload,
+  repetitions: number,
+): Promise<SubmitTiming> {
   const times: number[] = [];
   const { most, fewest, milliseconds } = SUBMISSIONS;
   const begin = performance.now();
@@ -102,11 +107,11 @@ export async function measureSubmit(workload: PreparedWorkload): Promise<SubmitT
     if (times.length >= fewest && performance.now() - begin > milliseconds) break;
     await workload.wait();
     const start = performance.now();
-    workload.run(1);
-    times.push(1000 * (performance.now() - start));
+    workload.run(repetitions);
+    times.push(1000 * (performance.now() - start) / repetitions);
   }
   await workload.wait();
-  return { median: median(times), minimum: Math.min(...times) };
+  return { repetitions, median: median(times), minimum: Math.min(...times) };
 }
 
 /** `llvmpipe …, a software adapter on 2 threads`. */

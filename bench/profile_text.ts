@@ -54,7 +54,7 @@ const CLOCKS = {
  * @param width Columns of the terminal.
  */
 export function formatProfile(profile: StepProfile, width: number): string {
-  const { peaks, dispatches, step, submission, clock, repetitions } = profile;
+  const { peaks, dispatches, step, submission, together, clock, repetitions } = profile;
   const total = sumOf("total", dispatches);
   const phases = Map.groupBy(submission.spans, ({ phase }) => phase);
   const phase = (name: SubmissionPhase) =>
@@ -78,12 +78,13 @@ of peak  the least time that the peaks allow for FLOP or bytes, whichever is lon
 Wall     ${digits(step.median)} ms a step, least ${digits(step.minimum)}: ${
     giga(1000 * total.flops / step.median) || 0
   } GFLOP/s, ${step.batches} batches of ${step.repetitions} steps without timestamps
-CPU      ${digits(submission.median)} µs to encode and submit a step with an idle queue, least ${
-    digits(submission.minimum)
-  }:
-         ${phase("encode")} encoding, ${phase("write")} writing numbers, ${
-    phase("submit")
-  } submitting`;
+CPU      to encode and submit a step with an idle queue, in µs:
+         ${digits(together.median)}, least ${
+    digits(together.minimum)
+  }, of ${together.repetitions} submitted together, as fit does
+         ${digits(submission.median)}, least ${digits(submission.minimum)}, alone: ${
+    phase("encode")
+  } encoding, ${phase("write")} writing numbers, ${phase("submit")} submitting`;
 }
 
 function dispatchTable(

@@ -53,6 +53,12 @@ export interface ReportRow extends PeakShare {
   readonly error?: number;
 }
 
+/** CPU time to encode and submit a training step: as `fit` does, many in one submission, and alone. */
+export interface StepSubmits {
+  readonly together: SubmitTiming;
+  readonly alone: SubmitTiming;
+}
+
 /** All figures. */
 export interface Report {
   readonly adapter: string;
@@ -62,8 +68,8 @@ export interface Report {
   readonly quick: boolean;
   readonly peaks: Peaks;
   readonly rows: readonly ReportRow[];
-  /** CPU time to encode and submit a training step, in microseconds, by the step's name. */
-  readonly submits: Readonly<Record<string, SubmitTiming>>;
+  /** CPU time to encode and submit a training step, by the step's name. */
+  readonly submits: Readonly<Record<string, StepSubmits>>;
 }
 
 /**
@@ -151,10 +157,17 @@ export function formatReport({ peaks, rows, submits, ...head }: Report): string 
   ];
   const steps = Object.entries(submits);
   if (steps.length > 0) lines.push("");
-  for (const [name, { median, minimum }] of steps) {
-    lines.push(`encode µs per step: ${digits(median)}, least ${digits(minimum)} (${name})`);
+  for (const [name, { together, alone }] of steps) {
+    lines.push(
+      `encode µs per step: ${formatSubmit(together)} of ${together.repetitions} together; ` +
+        `${formatSubmit(alone)} alone (${name})`,
+    );
   }
   return lines.join("\n");
+}
+
+function formatSubmit({ median, minimum }: SubmitTiming): string {
+  return `${digits(median)}, least ${digits(minimum)}`;
 }
 
 function optional(value: number | undefined, format: (value: number) => string): string {
@@ -171,13 +184,18 @@ async function measureReport({ quick, filter, all }: ReportOptions): Promise<Rep
   showProgress("peaks");
   const peaksBefore = await measurePeaks(gpu, effort);
   const measured: [Timing, error: number | undefined][] = [];
-  const submits: Record<string, SubmitTiming> = {};
+  const submits: Record<string, StepSubmits> = {};
   for (const workload of workloads) {
     showProgress(workload.name);
     using prepared = workload.prepare(gpu);
     const timing = await measure(prepared, effort, gpu.adapter.timestamps);
     measured.push([timing, await prepared.error?.()]);
-    if (workload.suite === "training") submits[workload.name] = await measureSubmit(prepared);
+    if (workload.suite === "training") {
+      submits[workload.name] = {
+        together: await measureSubmit(prepared, prepared.perSubmit),
+        alone: await measureSubmit(prepared, 1),
+      };
+    }
   }
   showProgress("peaks");
   const peaks = higherPeaks(peaksBefore, await measurePeaks(gpu, effort));

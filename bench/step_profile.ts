@@ -6,7 +6,14 @@
 
 import type { Gpu } from "../src/gpu/gpu.ts";
 import type { DispatchProfile } from "../src/gpu/program.ts";
-import { describeAdapter, type Effort, measure, type Timing } from "./measure.ts";
+import {
+  describeAdapter,
+  type Effort,
+  measure,
+  measureSubmit,
+  type SubmitTiming,
+  type Timing,
+} from "./measure.ts";
 import {
   higherPeaks,
   measurePeaks,
@@ -65,7 +72,10 @@ export interface StepProfile {
   readonly dispatches: readonly ProfiledDispatch[];
   /** Of a step in a batch of steps, by the wall clock. */
   readonly step: Timing;
+  /** Of a step alone. */
   readonly submission: SubmissionProfile;
+  /** Of a step in a submission of many, as `fit` submits them. */
+  readonly together: SubmitTiming;
 }
 
 /** Dispatches taken together. */
@@ -94,6 +104,7 @@ export async function profileStep(gpu: Gpu, options: StepOptions): Promise<StepP
   const step = await measure(prepared, efforts.step);
   onProgress("submission");
   const submission = await profileSubmission(gpu, prepared);
+  const together = await measureSubmit(prepared, prepared.perSubmit);
   onProgress("dispatches");
   const dispatches = await prepared.profile(repetitions, clock);
   onProgress("peaks");
@@ -119,6 +130,7 @@ export async function profileStep(gpu: Gpu, options: StepOptions): Promise<StepP
     })),
     step,
     submission,
+    together,
   };
 }
 

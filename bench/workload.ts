@@ -15,7 +15,7 @@ import type { DataType, Tensor } from "../src/gpu/tensor.ts";
 import type { StepStatistics } from "../src/training/statistics.ts";
 import type { Feed } from "../src/training/feed.ts";
 import type { Network } from "../src/training/network.ts";
-import type { Trainer } from "../src/training/trainer.ts";
+import { STEPS_PER_SUBMIT, type Trainer } from "../src/training/trainer.ts";
 
 /** The files of benchmarks, and the parts of the report. */
 export type Suite =
@@ -56,6 +56,8 @@ export function isSelected(
 
 /** A workload on the GPU. */
 export interface PreparedWorkload extends Disposable {
+  /** The most repetitions that are submitted together. */
+  readonly perSubmit: number;
   /** Submits repetitions and does not wait for them. */
   run(repetitions: number): void;
   /** Waits for all that was submitted. @throws {GpuError} if the GPU reported an error. */
@@ -70,12 +72,12 @@ export interface PreparedWorkload extends Disposable {
   dispose(): void;
 }
 
-/** Repetitions of an operation in one pass and one submit: few enough that none takes a card's watchdog's time. */
-const PER_SUBMIT = 32;
 const SECTION = "repetition";
 
 /** An operation, or a few, recorded once. Its repetitions run one after the other, since they write the same memory. */
 export class PreparedOperation implements PreparedWorkload {
+  /** Few enough that none takes a card's watchdog's time. */
+  readonly perSubmit = 32;
   readonly #gpu: Gpu;
   readonly #tensors: readonly Tensor<DataType>[];
   readonly #program: Program;
@@ -102,8 +104,8 @@ export class PreparedOperation implements PreparedWorkload {
   }
 
   run(repetitions: number): void {
-    for (let left = repetitions; left > 0; left -= PER_SUBMIT) {
-      this.#program.run(...new Array<string>(Math.min(left, PER_SUBMIT)).fill(SECTION));
+    for (let left = repetitions; left > 0; left -= this.perSubmit) {
+      this.#program.run(...new Array<string>(Math.min(left, this.perSubmit)).fill(SECTION));
     }
   }
 
@@ -131,6 +133,7 @@ export class PreparedOperation implements PreparedWorkload {
 
 /** Training steps as `fit` submits them, each on the next examples of a data set that stays on the GPU. */
 export class PreparedTraining implements PreparedWorkload {
+  readonly perSubmit = STEPS_PER_SUBMIT;
   readonly #network: Network;
   readonly #trainer: Trainer;
   readonly #feed: Feed;
@@ -157,10 +160,11 @@ export class PreparedTraining implements PreparedWorkload {
     const { start, length } = this.#feed;
     for (let repetition = 0; repetition < repetitions; repetition++) {
       if (statistics.pending >= statistics.capacity) this.#read();
-      this.#trainer.train(this.#feed, this.#rows);
+      this.#trainer.queue(this.#feed, this.#rows);
       const next = start.value + this.#rows;
       start.value = next + this.#rows > length ? 0 : next;
     }
+    this.#trainer.submit();
   }
 
   /** Waits for the losses, which come after all that was submitted. */
@@ -192,7 +196,7 @@ export class PreparedTraining implements PreparedWorkload {
   }
 
   #read(): void {
-    const reading = this.#trainer.statistics.read();
+    const reading = this.#trainer.readStatistics();
     reading.catch(() => {}); // thrown where it is awaited
     this.#readings.push(reading);
   }

@@ -207,13 +207,21 @@ Deno.test("bench: shares of the peaks", async (t) => {
       quick: true,
       peaks,
       rows: [row(4e6, 9e5), row(0, 5e5)],
-      submits: { "a step": { median: 300, minimum: 250.4 } },
+      submits: {
+        "a step": {
+          together: { repetitions: 16, median: 30, minimum: 25.4 },
+          alone: { repetitions: 1, median: 300, minimum: 250.4 },
+        },
+      },
     });
     assertStringIncludes(text, "GPU     some adapter\n");
     assertMatch(text, /4\.00 GFLOP\/s \(registers\), 1\.00 GB\/s \(triad\)/);
     assertMatch(text, /^4000000\/900000 +2\.00 +1\.00 +2\.00 +0\.450 +50 +FLOP\/s$/m);
     assertMatch(text, /^0\/500000 +2\.00 +1\.00 +0\.250 +25 +B\/s$/m);
-    assertStringIncludes(text, "encode µs per step: 300, least 250 (a step)");
+    assertStringIncludes(
+      text,
+      "encode µs per step: 30.0, least 25.4 of 16 together; 300, least 250 alone (a step)",
+    );
     assert(!/workspace|error/.test(text));
   });
   await t.step("workspace and error, of those that have them", () => {

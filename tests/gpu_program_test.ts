@@ -105,7 +105,7 @@ function recordExample(gpu: Gpu, x: Tensor, pool?: ScratchPool): [Program, Tenso
   let y: Tensor | undefined;
   const program = Program.record(gpu.device, "example", (recorder) => {
     y = recorder.keep(add(recorder, relu(recorder, scale(recorder, x, -2)), x));
-  }, pool);
+  }, pool === undefined ? {} : { pool });
   return [program, y!];
 }
 
@@ -180,6 +180,43 @@ Deno.test("Program: intermediate results share memory, kept ones have their own"
   assertEquals(gpu.memory.bytes - before, uniforms + tensors * 4 * size);
   program.run();
   assertEquals([(await early!.read())[7], (await late!.read())[7]], [2, 2 ** 21]);
+});
+
+Deno.test("Program: replays that wait keep their numbers, and run together", async () => {
+  const gpu = await openGpu();
+  using p = gpu.tensor(new Float32Array(4));
+  using one = gpu.tensor(new Float32Array([1, 1, 1, 1]));
+  const rate = new Scalar(0);
+  const record = (recorder: ProgramRecorder) => {
+    sgdUpdate(recorder, p, one, { rate });
+    recorder.section("again");
+    sgdUpdate(recorder, p, one, { rate });
+    sgdUpdate(recorder, p, one, { rate: 1000 });
+  };
+  using program = Program.record(gpu.device, "together", record, { replays: 3 });
+  const expected = async (value: number) => assertEquals((await p.read())[0], value);
+  program.submit();
+  await expected(0);
+  for (const value of [-1, -10]) {
+    rate.value = value;
+    program.queue("again");
+  }
+  rate.value = -7;
+  await expected(0);
+  program.submit();
+  await expected(11 - 2000);
+  program.submit();
+  await expected(11 - 2000);
+  for (const value of [-100, -200, -300]) {
+    rate.value = value;
+    program.queue("");
+  }
+  await expected(611 - 2000); // as many as it takes do not wait
+  rate.value = -4;
+  program.queue("");
+  rate.value = -5;
+  program.run();
+  await expected(625 - 3000);
 });
 
 Deno.test("Program: numbers that change are looked up at every replay", async () => {

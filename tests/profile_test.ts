@@ -107,6 +107,7 @@ const DRAWN: StepProfile = {
       { phase: "encode", begin: 98, end: 100 },
     ],
   },
+  together: { repetitions: 16, median: 30, minimum: 20 },
 };
 
 Deno.test("profile: a step is that of training, and its sums are complete", async (t) => {
@@ -195,7 +196,7 @@ Deno.test("profile: the text", async (t) => {
     assertMatch(text, /^Wall +6\.00 ms a step, least 5\.50: 1\.00 GFLOP\/s/m);
     assertMatch(
       text,
-      /^CPU +100 µs .* least 90\.0:\n +52\.0 encoding, 20\.0 writing .* 28\.0 sub/m,
+      /^CPU .* µs:\n +30\.0, least 20\.0, of 16 .*\n +100, least 90\.0, alone: 52\.0 encoding, 20\.0 writing .* 28\.0 sub/m,
     );
     assertMatch(text, /^Clock +.*timestamps/m);
     assertMatch(formatProfile({ ...DRAWN, clock: "wall" }, 120), /^Clock +.*wall clock/m);

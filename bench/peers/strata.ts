@@ -84,10 +84,10 @@ function prepareStep(work: StepWork): PreparedWork {
   return {
     run: async (repetitions) => {
       for (let repetition = 0; repetition < repetitions; repetition++) {
-        if (statistics.pending >= statistics.capacity) await statistics.read();
-        trainer.train(feed, batch);
+        if (statistics.pending >= statistics.capacity) await trainer.readStatistics();
+        trainer.queue(feed, batch);
       }
-      const { sums, rows } = (await statistics.read()).at(-1)!;
+      const { sums, rows } = (await trainer.readStatistics()).at(-1)!;
       loss = sums[0]! / rows;
     },
     result: () => Promise.resolve(Float32Array.of(loss)),

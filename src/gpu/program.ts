@@ -1,5 +1,5 @@
 /**
- * Programs: a fixed sequence of dispatches, recorded once and replayed with one pass and one submit.
+ * Programs: a fixed sequence of dispatches, recorded once and replayed with one submit, several replays together if wanted.
  *
  * @module
  */
@@ -46,6 +46,20 @@ export interface DispatchProfile extends DispatchDescription {
   /** In one replay, that of median length: milliseconds from the beginning of the program to its own, … */
   readonly begin: number;
   /** … and to its end. */
+  readonly end: number;
+}
+
+/** How a program is recorded. */
+export interface ProgramOptions {
+  /** Memory to share with other programs. Default: memory of its own. */
+  readonly pool?: ScratchPool;
+  /** The most replays that may wait for one submit. Default 1. */
+  readonly replays?: number;
+}
+
+/** Consecutive dispatches. */
+interface Range {
+  readonly begin: number;
   readonly end: number;
 }
 
@@ -122,23 +136,29 @@ export class Program {
   readonly #device: Device;
   readonly #dispatches: readonly BoundDispatch[];
   readonly #sections: readonly Section[];
-  readonly #bindGroups: (GPUBindGroup | undefined)[] = [];
+  /** Of each dispatch and replay; the same for all replays where no number changes. */
+  readonly #bindGroups: GPUBindGroup[][] = [];
   /** Of each dispatch; undefined for a copy into a texture. */
   readonly #pipelines: (GPUComputePipeline | undefined)[] = [];
   readonly #ownPool: ScratchPool | undefined;
   readonly #kept: Storage[] = [];
   readonly #owned: (GPUBuffer | GPUTexture)[] = [];
   readonly #uniforms: UniformBlock;
+  readonly #replays: number;
+  /** The ranges of dispatches of the replays that wait. */
+  #queued: (readonly Range[])[] = [];
   #disposed = false;
 
-  private constructor(name: string, recorder: Recording, pool: ScratchPool | undefined) {
+  private constructor(name: string, recorder: Recording, options: ProgramOptions) {
+    const { pool, replays = 1 } = options;
     this.name = name;
+    this.#replays = replays;
     this.#device = recorder.device;
     this.#dispatches = recorder.dispatches;
     this.#sections = recorder.sections;
     this.#ownPool = pool === undefined ? new ScratchPool(this.#device) : undefined;
     const lifetimes = findLifetimes(recorder, name);
-    this.#uniforms = new UniformBlock(this.#device, this.#dispatches, name);
+    this.#uniforms = new UniformBlock(this.#device, this.#dispatches, name, replays);
     try {
       this.#device.scoped(`program ${name}`, () => {
         this.#plan(recorder, lifetimes, pool ?? this.#ownPool!);
@@ -153,19 +173,18 @@ export class Program {
   /**
    * Records what `build` sends to the recorder and plans its memory.
    *
-   * @param pool Memory to share with other programs; default: memory of its own.
    * @throws {GpuError} if an intermediate result is read before it is written.
    */
   static record(
     device: Device,
     name: string,
     build: (recorder: ProgramRecorder) => void,
-    pool?: ScratchPool,
+    options: ProgramOptions = {},
   ): Program {
     device.check();
     const recorder = new Recording(device);
     build(recorder);
-    return new Program(name, recorder, pool);
+    return new Program(name, recorder, options);
   }
 
   /**
@@ -174,20 +193,35 @@ export class Program {
    * @throws {GpuError} if there is no such section, or the GPU reported an error before.
    */
   run(...sections: string[]): void {
+    this.queue(...sections);
+    this.submit();
+  }
+
+  /**
+   * Like {@linkcode Program.run}, with the numbers as they are now, but the replay waits for {@linkcode Program.submit}, or until as
+   * many wait as the program was recorded for: handing over many at once takes the CPU less time. Until then nothing else may be
+   * submitted that the replay has to come before.
+   */
+  queue(...sections: string[]): void {
     if (this.#disposed) throw new GpuError(`Cannot run program ${this.name}: it was disposed`);
     this.#device.check();
-    this.#uniforms.upload();
+    const ranges = sections.length === 0
+      ? [{ begin: 0, end: this.#dispatches.length }]
+      : sections.map((name) => this.#section(name));
+    this.#uniforms.set(this.#queued.length);
+    this.#queued.push(ranges);
+    if (this.#queued.length === this.#replays) this.submit();
+  }
+
+  /** Submits the replays that wait, in one command buffer. */
+  submit(): void {
+    const queued = this.#queued;
+    if (queued.length === 0) return;
+    this.#queued = [];
+    this.#uniforms.upload(queued.length);
     const { raw } = this.#device;
     const encoder = raw.createCommandEncoder();
-    const ranges = sections.length === 0 ? [{ begin: 0, end: this.#dispatches.length }] : [];
-    for (const name of sections) {
-      const section = this.#sections.find((candidate) => candidate.name === name);
-      if (section === undefined) {
-        throw new GpuError(`Program ${this.name} has no section "${name}"`);
-      }
-      ranges.push(section);
-    }
-    this.#encode(encoder, ranges);
+    this.#encode(encoder, queued);
     raw.queue.submit([encoder.finish()]);
   }
 
@@ -213,10 +247,12 @@ export class Program {
    */
   async profile(repetitions = 5, clock: "gpu" | "wall" = "gpu"): Promise<DispatchProfile[]> {
     if (this.#disposed) throw new GpuError(`Cannot profile program ${this.name}: it was disposed`);
-    this.#uniforms.upload();
+    this.submit();
+    this.#uniforms.set(0);
+    this.#uniforms.upload(1);
     const launches = this.#dispatches.map(({ grid }, i) => ({
       pipeline: this.#pipelines[i],
-      bindGroup: this.#bindGroups[i],
+      bindGroup: this.#pipelines[i] && this.#bindGroup(i, 0),
       grid,
       copy: (encoder: GPUCommandEncoder) => encodeTextureCopy(encoder, this.#dispatches[i]!),
     }));
@@ -240,32 +276,37 @@ export class Program {
     this.dispose();
   }
 
-  /** All dispatches in one pass, which only copies into textures interrupt. */
-  #encode(
-    encoder: GPUCommandEncoder,
-    ranges: readonly { readonly begin: number; readonly end: number }[],
-  ): void {
+  #section(name: string): Section {
+    const section = this.#sections.find((candidate) => candidate.name === name);
+    if (section === undefined) throw new GpuError(`Program ${this.name} has no section "${name}"`);
+    return section;
+  }
+
+  /** All dispatches of all replays in one pass, which only copies into textures interrupt. */
+  #encode(encoder: GPUCommandEncoder, replays: readonly (readonly Range[])[]): void {
     let pass: GPUComputePassEncoder | undefined;
     let current: GPUComputePipeline | undefined;
-    for (const { begin, end } of ranges) {
-      for (let i = begin; i < end; i++) {
-        const pipeline = this.#pipelines[i];
-        if (pipeline === undefined) {
-          pass?.end();
-          pass = current = undefined;
-          encodeTextureCopy(encoder, this.#dispatches[i]!);
-          continue;
+    replays.forEach((ranges, replay) => {
+      for (const { begin, end } of ranges) {
+        for (let i = begin; i < end; i++) {
+          const pipeline = this.#pipelines[i];
+          if (pipeline === undefined) {
+            pass?.end();
+            pass = current = undefined;
+            encodeTextureCopy(encoder, this.#dispatches[i]!);
+            continue;
+          }
+          pass ??= encoder.beginComputePass();
+          if (pipeline !== current) {
+            current = pipeline;
+            pass.setPipeline(pipeline);
+          }
+          pass.setBindGroup(0, this.#bindGroup(i, replay));
+          const [x, y] = this.#dispatches[i]!.grid;
+          pass.dispatchWorkgroups(x, y);
         }
-        pass ??= encoder.beginComputePass();
-        if (pipeline !== current) {
-          current = pipeline;
-          pass.setPipeline(pipeline);
-        }
-        pass.setBindGroup(0, this.#bindGroups[i]!);
-        const [x, y] = this.#dispatches[i]!.grid;
-        pass.dispatchWorkgroups(x, y);
       }
-    }
+    });
     pass?.end();
   }
 
@@ -297,16 +338,27 @@ export class Program {
   }
 
   #bind(): void {
-    this.#dispatches.forEach((bound, i) => {
-      if (bound.dispatch.kernel === TEXTURE_COPY) {
+    this.#dispatches.forEach(({ dispatch: { kernel } }, i) => {
+      this.#bindGroups.push([]);
+      if (kernel === TEXTURE_COPY) {
         this.#pipelines.push(undefined);
-        this.#bindGroups.push(undefined);
         return;
       }
-      const offset = this.#uniforms.offsets[i]!;
-      this.#pipelines.push(this.#device.compiled(bound.dispatch.kernel).pipeline);
-      this.#bindGroups.push(createBindGroup(this.#device, bound, this.#uniforms.buffer, offset));
+      this.#pipelines.push(this.#device.compiled(kernel).pipeline);
+      this.#bindGroup(i, 0);
     });
+  }
+
+  /** The bind group of a dispatch in a replay, made when it is first asked for. */
+  #bindGroup(dispatch: number, replay: number): GPUBindGroup {
+    const uniforms = this.#uniforms;
+    const groups = this.#bindGroups[dispatch]!;
+    return groups[uniforms.changes(dispatch) ? replay : 0] ??= createBindGroup(
+      this.#device,
+      this.#dispatches[dispatch]!,
+      uniforms.buffer,
+      uniforms.offset(dispatch, replay),
+    );
   }
 }
 

@@ -67,7 +67,7 @@ export class Clock {
     const record = (copies: number) =>
       Program.record(this.#device, label, (recorder) => {
         for (let copy = 0; copy < copies; copy++) run(recorder);
-      }, this.#pool);
+      }, { pool: this.#pool });
     let copies = 1;
     let program = record(copies);
     try {

@@ -15,6 +15,8 @@ import { type ExamplesLayout, Feed, fitsOnGpu, layoutOf } from "./feed.ts";
 export interface FedBatch {
   readonly feed: Feed;
   readonly rows: number;
+  /** Whether the feed still has them when the next batch was taken, so that the step on them may wait. */
+  readonly stays: boolean;
 }
 
 /** Sizes of batches of a stream that keep their feeds; a source that yields more sizes is slower, not wrong. */
@@ -57,7 +59,7 @@ export class Feeder {
   }
 
   /**
-   * The batches of one epoch. Each must be used before the next one is taken.
+   * The batches of one epoch. Each must be used before the next one is taken, if it does not stay.
    *
    * @param key Selects the order, if the source is shuffled.
    */
@@ -75,7 +77,7 @@ export class Feeder {
     for await (const batch of batches as AsyncIterable<Batch>) {
       checkBatch(batch, { inputShape }, index++);
       const feed = this.#stagingFor(batch);
-      yield { feed, rows: batch.length };
+      yield { feed, rows: batch.length, stays: false };
     }
     if (index === 0) {
       throw new OptionError(
@@ -96,7 +98,7 @@ export class Feeder {
     if (feed.shuffleKey !== undefined) feed.shuffleKey.value = key;
     for (let start = 0; start < feed.length; start += batchSize) {
       feed.start.value = start;
-      yield { feed, rows: Math.min(batchSize, feed.length - start) };
+      yield { feed, rows: Math.min(batchSize, feed.length - start), stays: true };
     }
   }
 
@@ -135,8 +137,8 @@ export function rehearseEpoch(
   if (stream || !fitsOnGpu(gpu, examples, inputShape)) {
     const feedOf = (rows: number) =>
       new Feed(gpu, { ...examples, length: rows }, inputShape, false);
-    return sizes.map((rows) => ({ feed: feedOf(rows), rows }));
+    return sizes.map((rows) => ({ feed: feedOf(rows), rows, stays: false }));
   }
   const feed = new Feed(gpu, examples, inputShape, shuffle);
-  return sizes.map((rows) => ({ feed, rows }));
+  return sizes.map((rows) => ({ feed, rows, stays: true }));
 }

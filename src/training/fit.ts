@@ -28,7 +28,7 @@ export interface FitOptions {
   onProgress?: (progress: Progress) => void;
   /** Called after each epoch. */
   onEpoch?: (epoch: EpochRecord) => void;
-  /** Stops training after the step in hand; `fit` then returns what was done. */
+  /** Stops training after the steps in hand; `fit` then returns what was done. */
   signal?: AbortSignal;
 }
 
@@ -71,7 +71,7 @@ export async function fit(
   try {
     return await new Run(trainer, feeder, { ...options, epochs, batchSize }).run();
   } finally {
-    await trainer.statistics.read().catch(() => {}); // nothing stays for the next run
+    await trainer.readStatistics().catch(() => {}); // nothing stays for the next run
     feeder.dispose();
   }
 }
@@ -86,7 +86,7 @@ export function rehearseFit(
   const { gpu, inputShape } = trainer.network;
   const batches = rehearseEpoch(gpu, examples, { batchSize, shuffle, inputShape });
   for (const { feed, rows } of batches) trainer.train(feed, rows);
-  void trainer.statistics.read();
+  void trainer.readStatistics();
   if (validation !== undefined) rehearseEvaluate(trainer, validation, { batchSize });
   for (const { feed } of batches) trainer.release(feed);
 }
@@ -160,8 +160,9 @@ class Run {
     };
     this.#open.push(open);
     let steps = 0;
-    for await (const { feed, rows } of this.#feeder.epoch(key)) {
-      this.#trainer.train(feed, rows);
+    for await (const { feed, rows, stays } of this.#feeder.epoch(key)) {
+      if (stays) this.#trainer.queue(feed, rows);
+      else this.#trainer.train(feed, rows);
       steps++;
       if (statistics.pending >= this.#interval) await this.#report();
       if (signal?.aborted) break;
@@ -189,6 +190,7 @@ class Run {
    * only after the next steps were submitted, so that the GPU works meanwhile.
    */
   async #report(): Promise<void> {
+    this.#trainer.submit();
     await this.#finishReading();
     const { statistics } = this.#trainer;
     const submitted = statistics.pending;
@@ -200,13 +202,14 @@ class Run {
 
   /** Reads everything that is submitted. */
   async #drain(): Promise<void> {
+    this.#trainer.submit();
     await this.#finishReading();
     this.#startReading();
     await this.#finishReading();
   }
 
   #startReading(): Reading {
-    const steps = this.#trainer.statistics.read();
+    const steps = this.#trainer.readStatistics();
     steps.catch(() => {}); // thrown where it is awaited
     const now = performance.now();
     this.#reading = { steps, seconds: (now - this.#intervalStart) / 1000 };

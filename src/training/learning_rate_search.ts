@@ -118,7 +118,7 @@ export async function searchLearningRate(
         ? await search.trials(logarithmicGrid(minimum, maximum, points))
         : await search.range(logarithmicGrid(minimum, maximum, steps));
     } finally {
-      await trainer.statistics.read().catch(() => {}); // nothing stays for the next run
+      await trainer.readStatistics().catch(() => {}); // nothing stays for the next run
       search.end();
     }
   } finally {
@@ -220,16 +220,16 @@ class Search {
     isEnough: (losses: readonly number[]) => boolean,
   ): Promise<number[]> {
     const trainer = this.#trainer;
-    const { statistics } = trainer;
     trainer.learningRate = learningRate;
     const losses: number[] = [];
     let submitted = 0;
-    for await (const { feed, rows } of this.#batches()) {
+    for await (const { feed, rows, stays } of this.#batches()) {
       this.#options.signal?.throwIfAborted();
-      trainer.train(feed, rows);
+      if (stays) trainer.queue(feed, rows);
+      else trainer.train(feed, rows);
       submitted++;
       if (submitted < steps && submitted % READ_EVERY > 0) continue;
-      for (const { rows, sums } of await statistics.read()) losses.push(sums[0]! / rows);
+      for (const { rows, sums } of await trainer.readStatistics()) losses.push(sums[0]! / rows);
       // Once a loss is no number, all that follow are none.
       if (submitted === steps || !Number.isFinite(losses.at(-1)) || isEnough(losses)) break;
     }

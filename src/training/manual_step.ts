@@ -143,7 +143,7 @@ export class ManualStep {
         ({ losses }) => loss = recorder.keep(mean(recorder, losses)),
       );
       outputs = recorder.keep(recorded);
-    }, this.#pool);
+    }, { pool: this.#pool });
     step = { program, x, y, outputs: outputs!, loss: loss! };
     this.#recorded.set(key, step);
     for (const [oldKey, old] of this.#recorded) {

@@ -185,7 +185,7 @@ class Predictor {
       const batch = gatherRows(recorder, x, { rows, start });
       const result = this.#network.record(recorder, batch, false, new Scalar(0)).outputs;
       outputs = recorder.keep(this.#softmax ? softmax(recorder, result) : result);
-    }, this.#pool);
+    }, { pool: this.#pool });
     return { program, start, outputs: outputs! };
   }
 }

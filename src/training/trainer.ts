@@ -21,7 +21,7 @@ import type { Schedule } from "../optimizers/schedules.ts";
 import type { BatchTensors, Feed } from "./feed.ts";
 import { LossScale, type LossScalingOptions } from "./loss_scale.ts";
 import type { Network } from "./network.ts";
-import { StatisticsTable } from "./statistics.ts";
+import { StatisticsTable, type StepStatistics } from "./statistics.ts";
 
 /** The metrics that a model can be compiled with. */
 export type MetricName = "accuracy";
@@ -52,6 +52,9 @@ export interface CompileOptions {
 /** In how many bits numbers are kept: all in 32, or activations and a copy of the weights in 16. */
 export type Precision = "f32" | "mixed";
 
+/** The most training steps that are handed over to the GPU together. */
+export const STEPS_PER_SUBMIT = 16;
+
 /** The sections of a training program. */
 export const SECTIONS = {
   gather: "gather",
@@ -80,6 +83,8 @@ export class Trainer {
   readonly #state: readonly Tensor[];
   readonly #pool: ScratchPool;
   readonly #programs = new Map<Feed, Map<string, Program>>();
+  /** The program whose steps wait. */
+  #waiting: Program | undefined;
 
   /**
    * @throws {OptionError} if a loss, metric or precision does not exist; {@linkcode GpuError} if the adapter has no 16-bit floats and
@@ -122,21 +127,46 @@ export class Trainer {
 
   /** Submits one training step on the next `rows` examples of a feed. Nothing is allocated or awaited. */
   train(feed: Feed, rows: number): void {
-    const program = this.#program(feed, `train ${rows}`, (recorder) => {
+    this.queue(feed, rows);
+    this.submit();
+  }
+
+  /**
+   * Like {@linkcode Trainer.train}, but the step may wait for some more, which are handed over together, since that takes the CPU
+   * less time. Until {@linkcode Trainer.submit} the feed has to keep its examples, and parameters are not up to date.
+   */
+  queue(feed: Feed, rows: number): void {
+    const build = (recorder: ProgramRecorder) => {
       recorder.section(SECTIONS.gather);
       const batch = feed.gather(recorder, rows);
       this.recordStep(recorder, batch, this.#lossStatistics(this.statistics), (result, outputs) => {
         this.#recordStatistics(recorder, result, outputs, batch.y, this.statistics);
       });
-    });
+    };
+    const program = this.#program(feed, `train ${rows}`, build, STEPS_PER_SUBMIT);
+    if (program !== this.#waiting) this.submit();
+    this.#waiting = program;
     this.beginUpdate();
-    program.run();
+    program.queue();
     this.statistics.advance(rows);
     this.step.value++;
   }
 
+  /** Submits the steps that wait. */
+  submit(): void {
+    this.#waiting?.submit();
+    this.#waiting = undefined;
+  }
+
+  /** Submits the steps that wait, and reads the sums of all since the last reading: {@linkcode StatisticsTable.read}. */
+  async readStatistics(): Promise<StepStatistics[]> {
+    this.submit();
+    return await this.statistics.read();
+  }
+
   /** Submits the measurement of the next `rows` examples of a feed. */
   evaluate(feed: Feed, rows: number, statistics: StatisticsTable): void {
+    this.submit();
     const program = this.#program(feed, `evaluate ${rows}`, (recorder) => {
       const { x, y } = feed.gather(recorder, rows);
       const { outputs } = this.network.record(recorder, x, false, this.step);
@@ -191,6 +221,7 @@ export class Trainer {
 
   /** Frees the programs that were recorded for a feed, and the feed. */
   release(feed: Feed): void {
+    this.submit();
     for (const program of this.#programs.get(feed)?.values() ?? []) program.dispose();
     this.#programs.delete(feed);
     feed.dispose();
@@ -209,12 +240,17 @@ export class Trainer {
     this.lossScale?.dispose();
   }
 
-  #program(feed: Feed, name: string, build: (recorder: ProgramRecorder) => void): Program {
+  #program(
+    feed: Feed,
+    name: string,
+    build: (recorder: ProgramRecorder) => void,
+    replays = 1,
+  ): Program {
     let programs = this.#programs.get(feed);
     if (programs === undefined) this.#programs.set(feed, programs = new Map());
     let program = programs.get(name);
     if (program === undefined) {
-      program = Program.record(this.network.gpu.device, name, build, this.#pool);
+      program = Program.record(this.network.gpu.device, name, build, { pool: this.#pool, replays });
       programs.set(name, program);
     }
     return program;
