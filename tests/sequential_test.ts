@@ -295,7 +295,7 @@ Deno.test("training stops with the step at which the loss is not finite", async 
   await again.fit(digits); // the GPU is still usable
 });
 
-Deno.test("a signal stops training after the step in hand", async () => {
+Deno.test("a signal stops training after the steps in hand", async () => {
   const gpu = await openGpu();
   using model = mlp(gpu);
   const stop = new AbortController();

@@ -367,7 +367,7 @@ Deno.test({
         },
       });
       assertEquals([code, stderr], [130, ""]);
-      assert(stdout.includes("Stopping after the step in hand."), stdout);
+      assert(stdout.includes("Stopping after the steps in hand."), stdout);
       assert(stdout.includes("\nStopped   before its end\n"), stdout);
       const { epochs, stopped, stepLosses, parameters } = JSON.parse(
         await Deno.readTextFile(`${folder}/out/history.json`),

@@ -58,7 +58,7 @@ async function main(args: readonly string[]): Promise<number> {
 async function run(given: TrainOptions, display: Display): Promise<boolean> {
   const startedAt = new Date();
   using stop = new Stop(() => {
-    display.line("Stopping after the step in hand. Ctrl-C once more quits without saving.");
+    display.line("Stopping after the steps in hand. Ctrl-C once more quits without saving.");
   });
   await using gpu = await Gpu.open({ tuning: given.tuning });
   const { name: adapter, software } = gpu.adapter;

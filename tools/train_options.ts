@@ -208,7 +208,7 @@ saved with the model, keeps that for predictions.
 Without --data, MNIST comes from the cache folder, where the first run puts it (11 MB). If it can
 neither be found nor downloaded, the network is trained on drawn digits instead.
 
-Ctrl-C stops after the step in hand and saves; a second Ctrl-C quits at once.`;
+Ctrl-C stops after the steps in hand and saves; a second Ctrl-C quits at once.`;
 }
 
 function optimizerLine([name, { about, learningRate }]: [string, OptimizerChoice]): string {
