@@ -116,15 +116,15 @@ async function check(
 ): Promise<void> {
   const gpu = await openGpu();
   const { buffers, bytes } = gpu.memory;
-  const { optimizer, loss = "softmaxCrossEntropy", metrics = [] } = options;
-  const compiled = optimizer === undefined ? {} : { optimizer, loss, metrics };
+  const { optimizer, loss = "softmaxCrossEntropy", metrics = [], precision = "f32" } = options;
+  const compiled = optimizer === undefined ? {} : { optimizer, loss, metrics, precision };
   const predicted = predictMemory(layers, inputShape, { ...options, ...compiled, device: gpu });
   assertEquals([gpu.memory.buffers, gpu.memory.bytes], [buffers, bytes], "nothing is allocated");
   gpu.device.memory.restartPeak();
   {
     using model = new Sequential(layers, { gpu, inputShape });
     if (optimizer !== undefined) {
-      model.compile({ loss, optimizer, metrics });
+      model.compile({ loss, optimizer, metrics, precision });
       assertEquals(model.predictMemory(options), predicted);
     }
     await work(model);
@@ -137,21 +137,25 @@ async function check(
 }
 
 for (const model of MODELS) {
-  Deno.test(`memory as predicted: ${model.name}, fit, evaluate and predict`, async () => {
-    const data = imagesOf(11, model.inputShape);
-    const options: MemoryOptions = {
-      work: ["fit", "evaluate", "predict"],
-      batchSize: 4,
-      data,
-      optimizer: new Adam(),
-      metrics: ["accuracy"],
-    };
-    await check(model, options, async (made) => {
-      await made.fit(data, { batchSize: 4, epochs: 2 });
-      await made.evaluate(data, { batchSize: 4 });
-      await made.predict(data, { batchSize: 4 });
+  for (const precision of ["f32", "mixed"] as const) {
+    Deno.test(`memory as predicted: ${model.name}, ${precision}, fit, evaluate and predict`, async () => {
+      if (precision === "mixed" && !(await openGpu()).adapter.float16) return;
+      const data = imagesOf(11, model.inputShape);
+      const options: MemoryOptions = {
+        work: ["fit", "evaluate", "predict"],
+        batchSize: 4,
+        data,
+        optimizer: new Adam(),
+        metrics: ["accuracy"],
+        precision,
+      };
+      await check(model, options, async (made) => {
+        await made.fit(data, { batchSize: 4, epochs: 2 });
+        await made.evaluate(data, { batchSize: 4 });
+        await made.predict(data, { batchSize: 4 });
+      });
     });
-  });
+  }
 }
 
 const [MLP] = MODELS as [Model];
@@ -302,6 +306,8 @@ Deno.test("predictMemory: what cannot be had is an error", () => {
   const wrong = { work: "train" } as unknown as MemoryOptions;
   assertThrows(() => predictMemory(layers, [5], wrong), OptionError, "predictMemory: work");
   assertThrows(() => predictMemory(layers, [5], { data: { length: 0 } }), OptionError, "length");
+  const half = { precision: "f16" } as unknown as MemoryOptions;
+  assertThrows(() => predictMemory(layers, [5], half), OptionError, "precision");
   assertThrows(
     () => predictMemory(layers, [5], { device: { limits: { maxBufferSize: 256 } } }),
     OutOfMemoryError,

@@ -22,7 +22,7 @@ import { layoutOf } from "../training/feed.ts";
 import { rehearseFit } from "../training/fit.ts";
 import { Network } from "../training/network.ts";
 import { rehearsePredict } from "../training/predict.ts";
-import { type MetricName, Trainer } from "../training/trainer.ts";
+import { type MetricName, type Precision, Trainer } from "../training/trainer.ts";
 
 /** What a model does: the methods of `Sequential` that take most memory. */
 export type ModelWork = "fit" | "evaluate" | "predict";
@@ -63,6 +63,8 @@ export interface MemoryOptions {
   optimizer?: Optimizer;
   /** What is measured besides. Default: nothing. */
   metrics?: readonly MetricName[];
+  /** In how many bits numbers are kept; see {@linkcode CompileOptions.precision}. Default "f32". */
+  precision?: Precision;
   /** Whether "predict" applies softmax. Default false. */
   softmax?: boolean;
   /** Where it computes. Default: a card. */
@@ -87,6 +89,7 @@ const OPTION_NAMES = [
   "loss",
   "optimizer",
   "metrics",
+  "precision",
   "softmax",
   "device",
 ];
@@ -126,7 +129,7 @@ export function predictMemory(
 ): MemoryPrediction {
   const what = "predictMemory";
   checkKeys(options, what, OPTION_NAMES);
-  const { work = "fit", batchSize, metrics = [], softmax = false } = options;
+  const { work = "fit", batchSize, metrics = [], precision = "f32", softmax = false } = options;
   const list = typeof work === "string" ? [work] : work as readonly ModelWork[];
   for (const each of list) checkOneOf(each, `${what}: work`, ["fit", "evaluate", "predict"]);
   if (batchSize !== undefined) {
@@ -139,7 +142,7 @@ export function predictMemory(
   let trainer: Trainer | undefined;
   if (loss !== undefined && optimizer !== undefined) {
     void network.parameters.gradients;
-    trainer = new Trainer(network, { loss, optimizer, metrics });
+    trainer = new Trainer(network, { loss, optimizer, metrics, precision });
   }
   const given = batchSize === undefined ? {} : { batchSize };
   for (const each of list) {
@@ -188,7 +191,7 @@ function plannedGpu(device: MemoryOptions["device"], assumptions: string[]): Gpu
   if (device === undefined) assumptions.push("a card with buffers and bindings of up to 2 GiB");
   const name = software ? "a software adapter" : "a card";
   const adapter: AdapterInfo = {
-    ...{ name, software, timestamps: false, float16: false },
+    ...{ name, software, timestamps: false, float16: true },
     // As llvmpipe, the software adapter that there is on most machines.
     ...{ subgroups: software, subgroupSize: software ? 8 : 0, readableTextures: software },
   };
@@ -197,13 +200,12 @@ function plannedGpu(device: MemoryOptions["device"], assumptions: string[]): Gpu
 
 /** Loss and optimiser, or neither for a model that only predicts. */
 function withDefaults(
-  { loss, optimizer }: MemoryOptions,
+  { loss, optimizer, precision = "f32" }: MemoryOptions,
   work: readonly ModelWork[],
   assumptions: string[],
 ): Pick<MemoryOptions, "loss" | "optimizer"> {
-  if (loss === undefined && optimizer === undefined && work.every((each) => each === "predict")) {
-    return {};
-  }
+  const predicts = work.every((each) => each === "predict") && precision === "f32";
+  if (loss === undefined && optimizer === undefined && predicts) return {};
   if (loss === undefined) assumptions.push("the loss softmaxCrossEntropy");
   if (optimizer === undefined) assumptions.push("SGD with momentum");
   return {

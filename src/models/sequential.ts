@@ -251,7 +251,7 @@ export class Sequential {
 
   /**
    * The most bytes that the model holds on this GPU at once, to the byte, before it does its work; see {@linkcode predictMemory}.
-   * Loss, optimizer and metrics are those it is compiled with, unless others are given.
+   * Loss, optimizer, metrics and precision are those it is compiled with, unless others are given.
    *
    * @throws {OutOfMemoryError} if a part of it is larger than the device allows; {@linkcode OptionError} for a wrong option.
    */
@@ -306,9 +306,12 @@ export class Sequential {
 
   #memoryOptions(options: Omit<MemoryOptions, "device">): MemoryOptions {
     const trainer = this.#trainer;
-    const compiled = trainer === undefined
-      ? {}
-      : { loss: trainer.loss, optimizer: trainer.optimizer, metrics: trainer.metrics };
+    const compiled = trainer === undefined ? {} : {
+      loss: trainer.loss,
+      optimizer: trainer.optimizer,
+      metrics: trainer.metrics,
+      precision: trainer.precision,
+    };
     return { ...compiled, ...options, device: this.#network.gpu };
   }
 

@@ -70,6 +70,7 @@ export class Trainer {
   readonly loss: LossName | LossFunction;
   readonly metrics: readonly MetricName[];
   readonly optimizer: Optimizer;
+  readonly precision: Precision;
   /** That of the optimiser, unless a search tries another. */
   learningRate: number | Schedule;
   /** Sums of training steps. */
@@ -106,6 +107,7 @@ export class Trainer {
     this.loss = loss;
     this.metrics = metrics;
     this.optimizer = optimizer;
+    this.precision = precision;
     this.learningRate = optimizer.learningRate;
     this.#numbers = Object.fromEntries(
       Object.keys(optimizer.stepNumbers(0, 0)).map((name) => [name, new Scalar(0)]),
