@@ -12,7 +12,7 @@ import { paddedBytes, Storage } from "../src/gpu/memory.ts";
 import { type Dispatch, kernelFor, type Recorder } from "../src/gpu/recorder.ts";
 import { bytesPerElement, type DataType, type Float, Tensor } from "../src/gpu/tensor.ts";
 import { checkShape, type Shape, sizeOf } from "../src/shape.ts";
-import type { Input, Values } from "./case.ts";
+import { type Input, typeOf, type Values } from "./case.ts";
 
 /** Bytes before and after a tensor. Storage bindings begin at multiples of 256. */
 const MARGIN = 256;
@@ -60,12 +60,7 @@ export class CanaryRecorder implements Recorder {
 
   /** A tensor of the values, which no dispatch may change unless it is bound to be written. */
   tensor({ shape, values }: Input): Tensor<DataType> {
-    const type = values instanceof Float32Array
-      ? "f32"
-      : values instanceof Uint32Array
-      ? "u32"
-      : "u8";
-    return this.#make(shape, type, values);
+    return this.#make(shape, typeOf(values), values);
   }
 
   empty<T extends DataType = Float>(shape: Shape, type: T = "f32" as T): Tensor<T> {
@@ -167,9 +162,24 @@ export class CanaryRecorder implements Recorder {
     }
     if (input === undefined || this.#written.has(tensor.storage)) return undefined;
     const expected = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
-    const changed = expected.findIndex((byte, i) => byte !== content[MARGIN + i]);
+    const changed = firstDifference(expected, content.subarray(MARGIN, end));
     return changed < 0 ? undefined : `byte ${changed} of an input was changed`;
   }
+}
+
+/** The index of the first byte that differs, or −1. Words are compared first: some inputs are large. */
+export function firstDifference(a: Uint8Array, b: Uint8Array): number {
+  let at = 0;
+  if (a.byteOffset % 4 === 0 && b.byteOffset % 4 === 0) {
+    const words = (bytes: Uint8Array) =>
+      new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+    const [first, second] = [words(a), words(b)];
+    let word = 0;
+    while (word < first.length && first[word] === second[word]) word++;
+    at = 4 * word;
+  }
+  while (at < a.length && a[at] === b[at]) at++;
+  return at < a.length ? at : -1;
 }
 
 /** The elements in a copy of the memory; floats of 16 bits widened. */

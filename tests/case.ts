@@ -16,6 +16,12 @@ import type { Rounded } from "./rounding.ts";
 /** Values of a tensor on the CPU. */
 export type Values = Float32Array | Uint32Array | Uint8Array;
 
+/** The element type of a tensor that holds the values. */
+export function typeOf(values: Values): "f32" | "u32" | "u8" {
+  if (values instanceof Float32Array) return "f32";
+  return values instanceof Uint32Array ? "u32" : "u8";
+}
+
 /** A tensor to be. Its numbers are exact: they are drawn as the type they are kept in. */
 export interface Input<V extends Values = Values> {
   readonly shape: Shape;

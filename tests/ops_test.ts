@@ -1,6 +1,8 @@
 /**
- * Every operation of the table `cases.ts`: against the float64 reference, twice with the same bits, recorded in
- * a program with the same bits, without leaks, and refusing what it cannot do.
+ * Every operation of the table `cases.ts`: against the float64 reference, twice with the same bits, with a NaN that
+ * must not disappear, recorded in a program with the same bits, without leaks, and refusing what it cannot do.
+ *
+ * All of a row runs in this file, on one GPU, since what takes the time are its kernels, which every GPU compiles anew.
  *
  * @module
  */
@@ -8,10 +10,14 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { Gpu } from "../src/gpu/gpu.ts";
 import { Program } from "../src/gpu/program.ts";
+import { Random } from "../src/random.ts";
 import { type Case, disposeBlanks, type Tensors, type Values } from "./case.ts";
 import { ROWS } from "./cases.ts";
 import { openGpu, withSeed } from "./gpu.ts";
-import { drawCases, findFaults } from "./oracle.ts";
+import { drawCases, findFaults, type RunOptions, withNaN } from "./oracle.ts";
+
+/** Cases of each row that get a NaN: the first of those that are compared with the reference, whose kernels are there. */
+const WITH_NAN = 24;
 
 Deno.test("every kernel has rows that draw at least 100 cases", async () => {
   const draws = new Map<string, number>();
@@ -30,11 +36,17 @@ for (const row of ROWS) {
   Deno.test(`${row.name}: agrees with the reference`, () =>
     withSeed(async (seed) => {
       const gpu = await openGpu();
-      const cases = drawCases(row, seed);
-      // Half of them with the kernel variants that a graphics card would get.
-      const software = await findFaults(gpu, cases.filter((_, i) => i % 2 === 0));
-      const card = await findFaults(gpu, cases.filter((_, i) => i % 2 === 1), { card: true });
-      assertEquals([...software.faults, ...card.faults].slice(0, 10), []);
+      assertEquals(await faultsOfBothKinds(gpu, drawCases(row, seed)), []);
+    }));
+
+  Deno.test(`${row.name}: a NaN reaches the outputs that it should`, (t) =>
+    withSeed(async (seed) => {
+      const random = new Random(seed >>> 0, 1);
+      const cases = drawCases(row, seed, WITH_NAN).flatMap((each) => withNaN(each, random) ?? []);
+      if (row.name.startsWith("random")) return assertEquals(cases.length, 0, t.name);
+      assert(cases.length > 0);
+      const { nanSpreads = false } = row;
+      assertEquals(await faultsOfBothKinds(await openGpu(), cases, { nanSpreads }), []);
     }));
 
   Deno.test(`${row.name}: the same in a program, and nothing leaks`, () =>
@@ -57,6 +69,18 @@ for (const row of ROWS) {
     disposeBlanks();
     assertEquals(gpu.memory.buffers, before);
   });
+}
+
+/** What is wrong with the cases, half of which run with the kernel variants that a graphics card would get. */
+async function faultsOfBothKinds(
+  gpu: Gpu,
+  cases: readonly Case[],
+  options: RunOptions = {},
+): Promise<string[]> {
+  const half = (parity: number) => cases.filter((_, i) => i % 2 === parity);
+  const software = await findFaults(gpu, half(0), options);
+  const card = await findFaults(gpu, half(1), { ...options, card: true });
+  return [...software.faults, ...card.faults].slice(0, 10);
 }
 
 /** Runs a case at once and as a program, twice where it does not change its inputs. */

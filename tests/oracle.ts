@@ -7,7 +7,7 @@
 import type { Gpu } from "../src/gpu/gpu.ts";
 import { Random } from "../src/random.ts";
 import { formatShape, shapesEqual } from "../src/shape.ts";
-import { type CanaryOptions, CanaryRecorder } from "./canary.ts";
+import { type CanaryOptions, CanaryRecorder, firstDifference } from "./canary.ts";
 import type { Case, Expected, Inputs, Row, Tensors, Values } from "./case.ts";
 
 /** Draws cases of a row; the numbers depend on the seed and the row's name, not on the other rows. */
@@ -124,7 +124,7 @@ function compareBits(
       const { buffer, byteOffset, byteLength } = values.get(storage)!;
       return new Uint8Array(buffer, byteOffset, byteLength);
     }) as [Uint8Array, Uint8Array];
-    const differs = a.findIndex((byte, i) => byte !== b[i]);
+    const differs = firstDifference(a, b);
     if (differs >= 0) return `${name}: two runs differ at byte ${differs}`;
   }
   return undefined;
