@@ -8,6 +8,8 @@ import { type Fault, fault } from "./fault.ts";
 
 const SIDE_BY_SIDE = "max pool, windows side by side";
 
+const TEXELS = "convolution from texels";
+
 const GEMM = "convolution gemm";
 const GEMM_WEIGHTS = "convolution gemm weight gradient";
 
@@ -31,6 +33,10 @@ const CONVOLUTION: readonly Fault[] = [
     "x_0_0;",
   ),
   fault("convolution input gradient", "shared: row beyond the image", "< u.out_h)", "<= u.out_h)"),
+  fault(TEXELS, "texels outside not zero", /exists_(\d) && inside_\d\);/, "exists_$1);"),
+  fault(TEXELS, "element of another position", /(texel_0_\d)\[1\]/, "$1[2]"),
+  fault(TEXELS, "padding within a texel lost", /\(in_column - \d\) \/ 4/, "in_column / 4"),
+  fault(`${TEXELS} input gradient`, "row of another image", "plane + select", "select"),
   fault("convolution input gradient", "taps not turned", "(u.taps_w - 1u - tap_w)", "tap_w"),
   fault("convolution input gradient", "residue misplaced", "+ u.out_first_w", "+ 0"),
   fault("convolution weight gradient", "wrong image", "u.first + n", "n", true),
