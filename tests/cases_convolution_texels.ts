@@ -31,7 +31,7 @@ function drawTexels(random: Random, index: number, isOutput: boolean): DrawnConv
       ? (length - 1) * stride + reach - before - after + random.integer(stride)
       : length;
     if (width < 1) continue;
-    const others = [[], [pick(random, [1, 3, 6])], [2, pick(random, [2, 3])]][dims - 1]!;
+    const others = [[], [pick(random, [1, 7, 9])], [2, pick(random, [2, 3])]][dims - 1]!;
     const groups = pick(random, [1, 1, 2]);
     const [read, made] = [
       pick(random, [1, 2, 5]),
@@ -43,8 +43,8 @@ function drawTexels(random: Random, index: number, isOutput: boolean): DrawnConv
       x: [pick(random, [1, 2, 3]), groups * channels, ...others, width],
       weight: [groups * filters, channels, ...others.map(() => pick(random, [1, 2, 3])), taps],
       options: {
-        strides: [...others.map(() => pick(random, [1, 1, 2])), stride],
-        dilation: [...others.map(() => pick(random, [1, 1, 2])), dilation],
+        strides: [...others.map(() => pick(random, [1, 1, 1, 2])), stride],
+        dilation: [...others.map(() => pick(random, [1, 1, 1, 2])), dilation],
         padding: [...others.map(() => [pick(random, [0, 1, 2]), 1] as const), [before, after]],
         groups,
       },
@@ -54,11 +54,41 @@ function drawTexels(random: Random, index: number, isOutput: boolean): DrawnConv
   }
 }
 
+/** A convolution with rows of whole texels on both sides and at least 8 filters, for the gradient to the weights. */
+function drawTexelsOfBoth(random: Random, index: number): DrawnConvolution {
+  for (;;) {
+    const dims = [2, 2, 1, 3][index % 4]!;
+    const [taps, stride, dilation] = pick(random, WIDTHS);
+    const others = [[], [pick(random, [1, 5])], [2, 3]][dims - 1]!;
+    const groups = pick(random, [1, 1, 2]);
+    const channels = pick(random, [1, 3]);
+    const before = pick(random, [0, 1, 2, 3, 4, 5]);
+    const drawn = completed({
+      dims,
+      x: [
+        pick(random, [1, 2, 3]),
+        groups * channels,
+        ...others,
+        pick(random, [4, 8, 12, 20]),
+      ],
+      weight: [groups * pick(random, [8, 19]), channels, ...others.map(() => 2), taps],
+      options: {
+        strides: [...others.map(() => pick(random, [1, 2])), stride],
+        dilation: [...others.map(() => 1), dilation],
+        padding: [...others.map(() => [1, 1] as const), [before, random.integer(6)]],
+        groups,
+      },
+    });
+    if (drawn !== undefined && drawn.y.at(-1)! % 4 === 0) return drawn;
+  }
+}
+
 const COMMON = {
   name: "convolution from texels",
   algorithm: { algorithm: "direct" },
   draws: 36,
 } as const;
+const WEIGHT_GRADIENT = ["convolution_weight_gradient_broadcast.wgsl"];
 const KERNELS = ["convolution_direct_broadcast.wgsl", "convolution_pack.wgsl"];
 
 /** The rows of convolutions that read texels. */
@@ -72,5 +102,11 @@ export const CONVOLUTION_TEXEL_ROWS: readonly Row[] = [
     ...COMMON,
     inputGradient: KERNELS,
     draw: (random, index) => drawTexels(random, index, true),
+  }),
+  ...rowsOfConvolution({
+    ...COMMON,
+    weightGradient: WEIGHT_GRADIENT,
+    draws: 28,
+    draw: drawTexelsOfBoth,
   }),
 ];

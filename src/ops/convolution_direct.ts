@@ -28,10 +28,7 @@ import {
   passesOf,
   tapsOf,
 } from "./convolution_passes.ts";
-import {
-  directWeightGradient,
-  directWeightGradientWorkspace,
-} from "./convolution_weight_gradient.ts";
+import { directWeightGradient, planDirectWeightGradient } from "./convolution_weight_gradient.ts";
 import { perAxis } from "./launch.ts";
 
 /** Why the direct kernels cannot take a convolution: an invocation would loop for too long. */
@@ -145,9 +142,21 @@ function workspace(
   whole: number,
 ): readonly number[] {
   if (pass === "weightGradient") {
-    return directWeightGradientWorkspace(geometry, count, options, whole);
+    return planDirectWeightGradient(geometry, count, options, whole).workspace;
   }
   return planDirect(passesOf(pass, geometry), count, options).workspace;
+}
+
+/** Whether images would be copied into textures. */
+export function readsTextures(
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  images: number,
+  options: MethodOptions,
+): boolean {
+  return pass === "weightGradient"
+    ? planDirectWeightGradient(geometry, images, options, images).plan.textures
+    : planDirect(passesOf(pass, geometry), images, options).textures;
 }
 
 /** The direct method: least memory, and for few input channels the fastest. */

@@ -10,7 +10,7 @@ import type { Device } from "../gpu/device.ts";
 import { paddedBytes } from "../gpu/memory.ts";
 import { checkNumber, checkOneOf } from "../options.ts";
 import { sizeOf } from "../shape.ts";
-import { DIRECT_METHOD } from "./convolution_direct.ts";
+import { DIRECT_METHOD, readsTextures } from "./convolution_direct.ts";
 import { GEMM_METHOD } from "./convolution_gemm.ts";
 import { IM2COL_METHOD } from "./convolution_im2col.ts";
 import { FFT_METHOD } from "./convolution_fft.ts";
@@ -178,7 +178,7 @@ function tunedMethod(
     builtIn: () => preference(pass, geometry, methodOptions).find((name) => able.includes(name))!,
     candidates: () =>
       able.flatMap((algorithm) =>
-        readsTextures(algorithm, pass, geometry, images, methodOptions)
+        algorithm === "direct" && readsTextures(pass, geometry, images, methodOptions)
           ? [{ algorithm }, { algorithm, textures: false }]
           : [{ algorithm }]
       ),
@@ -200,21 +200,6 @@ function tunedMethod(
   });
   tuning.choose(request); // says that it is wanted
   return tuning.known(request);
-}
-
-/** Whether a method copies images into textures, and could do without; other methods leave that to the products of matrices. */
-function readsTextures(
-  algorithm: ConvolutionMethodName,
-  pass: ConvolutionPass,
-  geometry: ConvolutionGeometry,
-  images: number,
-  options: MethodOptions,
-): boolean {
-  if (algorithm !== "direct") return false;
-  const [withTextures, without] = [options, { ...options, readableTextures: false }].map((each) =>
-    DIRECT_METHOD.workspace(pass, geometry, images, each, images).length
-  );
-  return withTextures !== without;
 }
 
 /** @throws {OptionError} if an option is wrong for every convolution. */
