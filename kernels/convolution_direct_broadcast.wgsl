@@ -7,6 +7,8 @@
 // An invocation computes FILTERS × ROWS × COLUMNS outputs. It takes TAP_ROWS rows of taps of a channel at a time, one or all (1
 // stands for k_h in tap_blocks then); ROWS or TAP_ROWS other than 1 ask for a stride and a dilation of 1 along the height.
 // The taps of a sum stand together, so that it is fetched and put back once for all: few of the sums are in registers.
+// TEXTURE: x lies in a texture (texels.wgsl), in_w counts its texels: rows are whole texels, and blocks begin where one would. The
+// texels 0..TEXELS of a block cover the positions it reads, position p at element SHIFT + p; FIRST..LAST of them may lie inside.
 // STORE neighbours of a row are stored at once: 1, or 2 or 4 where the columns and the rows of y are multiples of that.
 // Workgroup: 8 invocations, which must lie in one subgroup; flat workgroup index, filters fastest. Items beyond the last are
 // computed like the last, since every invocation takes part in the broadcasts, and not stored.
@@ -21,7 +23,7 @@ struct Uniforms {
   groups: u32,
   channels: u32, // of a group
   filters: u32, // of a group
-  in_d: u32, in_h: u32, in_w: u32,
+  in_d: u32, in_h: u32, in_w: u32, // of x, or of its texels
   grid_d: u32, grid_h: u32, grid_w: u32, // outputs that are computed; those beyond lie outside of y
   out_d: u32, out_h: u32, out_w: u32, // outputs that exist
   k_d: u32,
@@ -33,7 +35,11 @@ struct Uniforms {
   out_first_d: i32, out_first_h: i32, out_first_w: i32,
 }
 
+//# if TEXTURE
+@group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
+//# else
 @group(0) @binding(0) var<storage, read> x: array<f32>;
+//# end
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
 //# if STORE == 4
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
@@ -78,10 +84,15 @@ fn main(
 //# end
 //# end
 //# end
-  // The positions of an input row that the block reads, and whether they exist.
-//# for p in 0..POSITIONS
-  let inside_${p} = u32(in_column + ${p}) < u.in_w;
-  let at_${p} = u32(clamp(in_column + ${p}, 0, i32(u.in_w) - 1));
+  // The positions of an input row that the block reads, or the texels, and whether they exist.
+//# if TEXTURE
+  let first = (in_column - ${SHIFT}) / 4; // without a remainder
+//# else
+  let first = in_column;
+//# end
+//# for p in FIRST..LAST
+  let inside_${p} = u32(first + ${p}) < u.in_w;
+  let at_${p} = u32(clamp(first + ${p}, 0, i32(u.in_w) - 1));
 //# end
   let padded = u.row_tiles * ${FILTERS}u;
   var w_at = group * u.channels * u.k_d * u.tap_blocks * ${BLOCK_TAPS}u * padded + tile * ${FILTERS}u;
@@ -104,8 +115,25 @@ fn main(
       let exists_${q} = h_${q} < u.in_h;
       let begin_${q} = plane + select(0u, h_${q} * u.in_w, exists_${q});
 //# end
-//# for p in 0..POSITIONS
+//# if TEXTURE
+//# for p in FIRST..LAST
+      let texel_${q}_${p} = select(vec4f(), textureLoad(x, texel(begin_${q} + at_${p})), exists_${q} && inside_${p});
+//# end
+//# for e in 0..4
+//# for p in 0..FIRST
+      let x_${q}_${4*p+e} = 0.0;
+//# end
+//# for p in FIRST..LAST
+      let x_${q}_${4*p+e} = texel_${q}_${p}[${e}];
+//# end
+//# for p in LAST..TEXELS
+      let x_${q}_${4*p+e} = 0.0;
+//# end
+//# end
+//# else
+//# for p in FIRST..LAST
       let x_${q}_${p} = select(0.0, x[begin_${q} + at_${p}], exists_${q} && inside_${p});
+//# end
 //# end
 //# end
 //# if NARROW
@@ -121,7 +149,7 @@ fn main(
 //# for c in 0..COLUMNS
 //# for i in 0..TAP_ROWS
 //# for k in 0..TAPS
-      y_${f}_${r}_${c} += weight_${i*TAPS*FILTERS+k*FILTERS+f} * x_${r+i}_${c*STRIDE+k*DILATION};
+      y_${f}_${r}_${c} += weight_${i*TAPS*FILTERS+k*FILTERS+f} * x_${r+i}_${SHIFT+c*STRIDE+k*DILATION};
 //# end
 //# end
 //# end
@@ -143,7 +171,7 @@ fn main(
 //# for c in 0..COLUMNS
 //# for i in 0..TAP_ROWS
 //# for k in 0..TAPS
-          y_${8*g+e}_${r}_${c} += weight_${i*TAPS+k} * x_${r+i}_${c*STRIDE+k*DILATION};
+          y_${8*g+e}_${r}_${c} += weight_${i*TAPS+k} * x_${r+i}_${SHIFT+c*STRIDE+k*DILATION};
 //# end
 //# end
 //# end

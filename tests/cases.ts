@@ -13,6 +13,7 @@ import type { Row } from "./case.ts";
 import { AUGMENT_ROWS } from "./cases_augment.ts";
 import { BATCH_NORM_ROWS } from "./cases_batch_norm.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
+import { CONVOLUTION_TEXEL_ROWS } from "./cases_convolution_texels.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
 import { FFT_ROWS } from "./cases_fft.ts";
@@ -48,6 +49,7 @@ export const ROWS: readonly Row[] = [
   ...MATMUL_EPILOGUE_ROWS,
   ...DENSE_ROWS,
   ...CONVOLUTION_ROWS,
+  ...CONVOLUTION_TEXEL_ROWS,
   ...DISJOINT_POOL_ROWS,
   ...NORMALIZATION_ROWS,
   ...LAYER_ROWS,

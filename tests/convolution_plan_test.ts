@@ -9,6 +9,7 @@ import { resolveConvolution } from "../src/convolution_shape.ts";
 import { OptionError } from "../src/errors.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 import { paddedBytes } from "../src/gpu/memory.ts";
+import { Program } from "../src/gpu/program.ts";
 import type { Dispatch, Recorder } from "../src/gpu/recorder.ts";
 import type { DataType, Tensor } from "../src/gpu/tensor.ts";
 import {
@@ -23,7 +24,7 @@ import {
   CONVOLUTION_ALGORITHMS,
   type ConvolutionPlan,
 } from "../src/ops/convolution_plan.ts";
-import type { Shape } from "../src/shape.ts";
+import { type Shape, sizeOf } from "../src/shape.ts";
 import type { ConvolutionOptions } from "../src/window_options.ts";
 import { openGpu } from "./gpu.ts";
 
@@ -72,6 +73,7 @@ const GEOMETRIES: readonly Geometry[] = [
   { x: [3, 2, 90, 70], weight: [3, 2, 5, 9], options: { padding: [[2, 1], 0] } },
   { x: [4, 6, 15, 15], weight: [10, 6, 3, 3], options: { strides: 2, padding: 1 } },
   { x: [4, 6, 15, 15], weight: [10, 6, 3, 3], options: { dilation: [2, 3] } },
+  { x: [4, 8, 36, 32], weight: [16, 8, 3, 3], options: { padding: 1 } },
   { x: [9, 8, 200], weight: [12, 8, 9], options: { padding: 4 } },
   { x: [3, 4, 5, 6, 7], weight: [6, 4, 3, 3, 3], options: { padding: 1 } },
 ];
@@ -151,3 +153,34 @@ for (const algorithm of CONVOLUTION_ALGORITHMS) {
     assert(measured >= 10, `only ${measured} runs`);
   });
 }
+
+Deno.test("images with rows of whole texels are read from a texture, if it has room and they are no halves", async () => {
+  const gpu = await openGpu();
+  const { software, readableTextures, subgroupSize } = gpu.device.adapter;
+  const able = software && readableTextures && subgroupSize % 8 === 0 && subgroupSize > 0;
+  const weight = [4, 3, 3, 3];
+  const copies = (x: Shape, options: AlgorithmOptions = {}, type: "f32" | "f16" = "f32") => {
+    using images = gpu.empty(x, type);
+    using filters = gpu.zeros(weight);
+    using program = Program.record(gpu.device, "test", (recorder) => {
+      const all = { ...options, algorithm: "direct" } as const;
+      recorder.keep(convolve(recorder, 2, images, filters, all));
+    });
+    return program.describe().filter(({ kernel }) => kernel === "textureCopy").length;
+  };
+  const x = [2, 3, 9, 12];
+  const plan = (workspaceLimit: number) =>
+    convolutionPlan(gpu, {
+      ...{ pass: "forward", inputShape: x, weightShape: weight },
+      ...{ algorithm: "direct", workspaceLimit },
+    }).workspaceBytes;
+  const [texture, packed] = [2 ** 16, 4 * sizeOf(weight)];
+  assertEquals(copies(x), able ? 1 : 0);
+  assertEquals(copies([2, 3, 9, 14]), 0);
+  if (!able) return;
+  assertEquals(plan(texture + packed), texture + packed);
+  assertEquals(plan(texture + packed - 1), packed);
+  assertEquals(copies(x, { workspaceLimit: texture + packed }), 1);
+  assertEquals(copies(x, { workspaceLimit: texture + packed - 1 }), 0);
+  if (gpu.device.adapter.float16) assertEquals(copies(x, {}, "f16"), 0);
+});

@@ -8,6 +8,9 @@ import { type Fault, fault } from "./fault.ts";
 
 const SIDE_BY_SIDE = "max pool, windows side by side";
 
+const TEXELS = "convolution from texels";
+const TEXEL_WEIGHTS = `${TEXELS} weight gradient`;
+
 const GEMM = "convolution gemm";
 const GEMM_WEIGHTS = "convolution gemm weight gradient";
 
@@ -30,7 +33,20 @@ const CONVOLUTION: readonly Fault[] = [
     "x_1_0;",
     "x_0_0;",
   ),
-  fault("convolution input gradient", "shared: row beyond the image", "< u.out_h)", "<= u.out_h)"),
+  fault(
+    `${TEXELS} input gradient`,
+    "shared: row beyond the image",
+    "< u.out_h)",
+    "<= u.out_h)",
+  ),
+  fault(TEXELS, "texels outside not zero", /exists_(\d) && inside_\d\);/, "exists_$1);"),
+  fault(TEXELS, "element of another position", /(texel_0_\d)\[1\]/, "$1[2]"),
+  fault(TEXELS, "padding within a texel lost", /\(in_column - \d\) \/ 4/, "in_column / 4"),
+  fault(`${TEXELS} input gradient`, "row of another image", "plane + select", "select"),
+  fault(TEXEL_WEIGHTS, "texels outside not zero", /, inside_(\d)\);/, ", exists_$1);"),
+  fault(TEXEL_WEIGHTS, "element of another input", /(= texel_1)\[1\]/, "$1[2]"),
+  fault(TEXEL_WEIGHTS, "element of another output", /(texel_dy_0_0)\[1\]/, "$1[2]"),
+  fault(TEXEL_WEIGHTS, "padding within a texel lost", /u\.pad_w \+ [123]/, "u.pad_w"),
   fault("convolution input gradient", "taps not turned", "(u.taps_w - 1u - tap_w)", "tap_w"),
   fault("convolution input gradient", "residue misplaced", "+ u.out_first_w", "+ 0"),
   fault("convolution weight gradient", "wrong image", "u.first + n", "n", true),

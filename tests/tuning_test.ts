@@ -12,6 +12,7 @@ import { DryRecorder } from "../src/gpu/dry_recorder.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { Program } from "../src/gpu/program.ts";
 import type { Recorder } from "../src/gpu/recorder.ts";
+import type { Tensor } from "../src/gpu/tensor.ts";
 import { tune } from "../src/gpu/tune.ts";
 import type { ChoiceRequest } from "../src/gpu/tuning.ts";
 import { firstFault, TrialCheck } from "../src/gpu/tuning_check.ts";
@@ -224,6 +225,31 @@ Deno.test("a kept choice is used by convolutions, unless it does not fit the wor
     });
     await withGpu(folder, "table", (gpu) => {
       assertEquals(convolutionPlan(gpu, options).algorithm, "direct");
+    });
+  });
+});
+
+Deno.test("convolutions from buffers are candidates where they could read from textures", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", (gpu) => {
+      const { software, readableTextures, subgroupSize } = gpu.device.adapter;
+      const able = software && readableTextures && subgroupSize === 8;
+      using weight = gpu.zeros([5, 3, 3, 3]);
+      using wide = gpu.zeros([4, 3, 9, 13]);
+      using whole = gpu.zeros([4, 3, 9, 12]);
+      const record = (x: Tensor) => (recorder: Recorder) => void conv2d(recorder, x, weight);
+      const buffers = { algorithm: "direct", textures: false };
+      const has = (x: Tensor) => {
+        const [request] = requestsOf(gpu, record(x));
+        const text = JSON.stringify(buffers);
+        return request!.candidates().some((choice) => JSON.stringify(choice) === text);
+      };
+      assertEquals([has(whole), has(wide)], [able, false]);
+      if (!able) return;
+      const copies = () => kernelsOf(gpu, record(whole)).filter((name) => name === "textureCopy");
+      assertEquals(copies().length, 1);
+      gpu.device.tuning.learn(requestsOf(gpu, record(whole))[0]!, buffers, {});
+      assertEquals(copies().length, 0);
     });
   });
 });

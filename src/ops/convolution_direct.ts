@@ -1,5 +1,6 @@
 /**
- * The direct convolution: outputs in registers, no workspace but the packed weights.
+ * The direct convolution: outputs in registers, no workspace but the packed weights, and where it pays a copy of the images in a
+ * texture.
  *
  * @module
  */
@@ -7,6 +8,7 @@
 import type { ConvolutionGeometry } from "../convolution_shape.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import { copyToTexture } from "../gpu/texture.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import {
   type ConvolutionMethod,
@@ -17,20 +19,16 @@ import {
   type MethodOptions,
   NO_EPILOGUE,
 } from "./convolution_method.ts";
-import { directLaunch, paddedRows } from "./convolution_direct_tiles.ts";
+import { type DirectLaunch, planDirect } from "./convolution_direct_tiles.ts";
 import {
   forwardPass,
   inputGradientPasses,
-  packedLength,
   packWeights,
   type Pass,
   passesOf,
   tapsOf,
 } from "./convolution_passes.ts";
-import {
-  directWeightGradient,
-  directWeightGradientWorkspace,
-} from "./convolution_weight_gradient.ts";
+import { directWeightGradient, planDirectWeightGradient } from "./convolution_weight_gradient.ts";
 import { perAxis } from "./launch.ts";
 
 /** Why the direct kernels cannot take a convolution: an invocation would loop for too long. */
@@ -53,7 +51,8 @@ function forward(
   out: Tensor,
   options: MethodOptions,
 ): void {
-  computePass(recorder, "convolution", x, weight, forwardPass(geometry), epilogue, out, options);
+  const passes = [forwardPass(geometry)];
+  computePasses(recorder, "convolution", x, weight, passes, epilogue, out, options);
 }
 
 /** dx = dy ∗ w, one dispatch for each residue of the strides. */
@@ -66,29 +65,47 @@ function inputGradient(
   options: MethodOptions,
 ): void {
   const what = "convolution input gradient";
-  for (const pass of inputGradientPasses(geometry)) {
-    computePass(recorder, what, dy, weight, pass, NO_EPILOGUE, out, options);
-  }
+  const passes = inputGradientPasses(geometry);
+  computePasses(recorder, what, dy, weight, passes, NO_EPILOGUE, out, options);
 }
 
-function computePass(
+function computePasses(
   recorder: Recorder,
   what: string,
   x: Tensor,
   weight: Tensor,
-  pass: Pass,
-  { bias, activation }: Epilogue,
+  passes: readonly Pass[],
+  epilogue: Epilogue,
   y: Tensor,
   options: MethodOptions,
+): void {
+  // A texture holds floats, which no command makes of halves.
+  const readableTextures = options.readableTextures && x.type === "f32";
+  const plan = planDirect(passes, x.shape[0]!, { ...options, readableTextures });
+  const label = `${what} ${formatShape(x.shape)} ${formatShape(weight.shape)}`;
+  const source = plan.textures ? copyToTexture(recorder, `${label}, copy`, x, 0, x.shape) : x;
+  passes.forEach((pass, i) => {
+    computePass(recorder, label, source, weight, pass, plan.launches[i]!, epilogue, y);
+  });
+  if (source !== x) recorder.release(source);
+}
+
+function computePass(
+  recorder: Recorder,
+  label: string,
+  x: Tensor | Tensor<"texture">,
+  weight: Tensor,
+  pass: Pass,
+  { family, parameters, uniforms, workgroups, padded }: DirectLaunch,
+  { bias, activation }: Epilogue,
+  y: Tensor,
 ): void {
   const { axes: [d, h, w], groups, summed, produced } = pass;
   const batch = x.shape[0]!;
   const { taps, none } = tapsOf(pass);
-  const padded = paddedRows(pass, options);
   const packed = packWeights(recorder, weight, pass, "channelsFirst", summed, padded);
-  const { family, parameters, uniforms, workgroups } = directLaunch(pass, batch, options);
   recorder.dispatch({
-    label: `${what} ${formatShape(x.shape)} ${formatShape(weight.shape)}`,
+    label,
     kernel: family.variant({ ...parameters, BIAS: bias !== undefined, ACTIVATION: activation }),
     tensors: { x, weight: packed, y, ...(bias === undefined ? {} : { bias }) },
     uniforms: {
@@ -96,7 +113,8 @@ function computePass(
       groups,
       channels: none ? 0 : summed,
       filters: produced,
-      ...perAxis("in", [d.input, h.input, w.input]),
+      in_d: d.input,
+      in_h: h.input,
       ...perAxis("grid", [d.grid, h.grid, w.grid]),
       ...perAxis("out", [d.output, h.output, w.output]),
       k_d: taps[0]!,
@@ -115,7 +133,7 @@ function computePass(
   recorder.release(packed);
 }
 
-/** The packed weights; of the gradient to the weights, what its own file says. */
+/** The packed weights and the copy of the images; of the gradient to the weights, what its own file says. */
 function workspace(
   pass: ConvolutionPass,
   geometry: ConvolutionGeometry,
@@ -124,13 +142,21 @@ function workspace(
   whole: number,
 ): readonly number[] {
   if (pass === "weightGradient") {
-    return directWeightGradientWorkspace(geometry, count, options, whole);
+    return planDirectWeightGradient(geometry, count, options, whole).workspace;
   }
-  // Of a strided input gradient, the weights of one residue at a time.
-  const bytes = passesOf(pass, geometry).map((each) =>
-    4 * packedLength(each, each.summed, paddedRows(each, options))
-  );
-  return [Math.max(0, ...bytes)];
+  return planDirect(passesOf(pass, geometry), count, options).workspace;
+}
+
+/** Whether images would be copied into textures. */
+export function readsTextures(
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  images: number,
+  options: MethodOptions,
+): boolean {
+  return pass === "weightGradient"
+    ? planDirectWeightGradient(geometry, images, options, images).plan.textures
+    : planDirect(passesOf(pass, geometry), images, options).textures;
 }
 
 /** The direct method: least memory, and for few input channels the fastest. */

@@ -1,5 +1,6 @@
 /**
- * The two kernels of the direct convolution, and the tiles of outputs that their invocations compute.
+ * The two kernels of the direct convolution, where they read the images from, and the tiles of outputs that their invocations
+ * compute.
  *
  * @module
  */
@@ -8,9 +9,12 @@ import broadcastText from "../../kernels/convolution_direct_broadcast.wgsl" with
 import directText from "../../kernels/convolution_direct.wgsl" with { type: "text" };
 import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
+import { paddedBytes, textureBytes } from "../gpu/memory.ts";
+import { TEXELS_SOURCE } from "../gpu/texture.ts";
+import { sizeOf } from "../shape.ts";
 import { ACTIVATION_SOURCE } from "./activation_source.ts";
 import { type MethodOptions, registerGroups, sharesLoads } from "./convolution_method.ts";
-import { type Pass, tapsOf } from "./convolution_passes.ts";
+import { packedLength, type Pass, tapsOf } from "./convolution_passes.ts";
 import { NAN_SOURCE } from "./launch.ts";
 
 const DIRECT = new KernelFamily("convolution/direct", [
@@ -21,6 +25,7 @@ const DIRECT = new KernelFamily("convolution/direct", [
 const BROADCAST = new KernelFamily("convolution/directBroadcast", [
   NAN_SOURCE,
   ACTIVATION_SOURCE,
+  TEXELS_SOURCE,
   { name: "convolution_direct_broadcast.wgsl", text: broadcastText },
 ]);
 
@@ -30,20 +35,79 @@ export interface DirectLaunch {
   readonly parameters: KernelParameters;
   readonly uniforms: Readonly<Record<string, number>>;
   readonly workgroups: number;
+  /** Channels of a group that come out, with those that fill up tiles. */
+  readonly padded: number;
+}
+
+/** How passes over the same images are computed. */
+export interface DirectPlan {
+  /** One for each pass. */
+  readonly launches: readonly DirectLaunch[];
+  /** Whether the images are copied into a texture, from which all passes read them. */
+  readonly textures: boolean;
+  /** Bytes of each intermediate tensor: the texture, and the packed weights of one pass at a time. */
+  readonly workspace: readonly number[];
 }
 
 /** Columns of an output row that one invocation computes, at most; a card has fewer registers than lavapipe has stack. */
 const COLUMNS = { software: 14, card: 8 };
+/** The same where inputs come as texels; few filters with many columns load less than the reverse. */
+const TEXEL_COLUMNS = 32;
+/** Columns from texels up to which an invocation takes 16 filters, and not 8. */
+const NARROW_COLUMNS = 16;
 /** Output rows that one invocation computes of few filters, at most. */
 const ROWS = 7;
-/** Products of a trip of the broadcasting kernel that are written out where it takes whole kernels; compiling them takes time. */
-const PRODUCTS = 2_500;
+/**
+ * Products of a trip of the broadcasting kernel that are written out where it takes whole kernels, since compiling them takes time;
+ * and up to how many it takes several rows. Rows share inputs, which matters less where four are loaded at once.
+ */
+const PRODUCTS = { whole: 2_500, rows: 2_500, rowsOfTexels: 1_500 };
+
+/**
+ * Plans passes over the same images: these are read from a texture where the kernel can do it, and where the copy has its place
+ * in the workspace.
+ */
+export function planDirect(
+  passes: readonly Pass[],
+  images: number,
+  options: MethodOptions,
+): DirectPlan {
+  const plan = (textures: boolean): DirectPlan => {
+    const launches = passes.map((pass) => launchOf(pass, images, options, textures));
+    // Of a strided input gradient, the weights of one residue at a time.
+    const packed = passes.map((pass, i) =>
+      4 * packedLength(pass, pass.summed, launches[i]!.padded)
+    );
+    const copy = textures ? [textureBytes(4 * images * imageSize(passes[0]!))] : [];
+    return { launches, textures, workspace: [...copy, Math.max(0, ...packed)] };
+  };
+  if (sharesLoads(options) && options.readableTextures && passes.length > 0) {
+    // Rows of whole texels, so that a texel lies inside of a row or outside.
+    const possible = images > 0 && imageSize(passes[0]!) > 0 && passes[0]!.axes[2].input % 4 === 0;
+    const result = possible ? plan(true) : undefined;
+    const bytes = result?.workspace.reduce((sum, each) => sum + paddedBytes(each), 0);
+    if (bytes !== undefined && bytes <= options.workspaceLimit) return result!;
+  }
+  return plan(false);
+}
+
+/** Numbers of an image that a pass reads. */
+function imageSize({ groups, summed, axes }: Pass): number {
+  return groups * summed * sizeOf(axes.map(({ input }) => input));
+}
 
 /** As few blocks as can be, all of about the same width; even widths, so that there are fewer variants. */
 function columnsOf(width: number, software: boolean): number {
   const blocks = Math.ceil(width / (software ? COLUMNS.software : COLUMNS.card));
   const columns = Math.ceil(width / Math.max(1, blocks));
   return columns <= 2 ? Math.max(1, columns) : 2 * Math.ceil(columns / 2);
+}
+
+/** The same for blocks that read whole texels: the inputs of each begin at a multiple of 4 before the padding. */
+function texelColumnsOf(width: number, stride: number): number {
+  const step = stride % 4 === 0 ? 1 : stride % 2 === 0 ? 2 : 4;
+  const blocks = Math.ceil(width / TEXEL_COLUMNS);
+  return step * Math.max(1, Math.ceil(width / Math.max(1, blocks) / step));
 }
 
 /** How the channels that come out of a group are cut into tiles: of 4 · rowGroups, or all of them if there are few. */
@@ -56,30 +120,32 @@ function registerRows({ produced }: Pass) {
 
 /**
  * The same where eight invocations share what they load: tiles of a multiple of 8, or all channels if they are fewer. Larger
- * tiles, which take longer to compile, where an input serves few outputs of a row.
+ * tiles, which take longer to compile, where an input serves few outputs of a row and is loaded by itself.
  */
-function broadcastFilters(pass: Pass) {
+function broadcastFilters(pass: Pass, columns: number, textures: boolean) {
   const { produced, axes: [, , { stride }] } = pass;
-  const most = tapsOf(pass).taps[2]! < 3 * stride ? 32 : 16;
+  const few = !textures && tapsOf(pass).taps[2]! < 3 * stride;
+  const most = few ? 32 : textures && columns > NARROW_COLUMNS ? 8 : 16;
   const narrow = produced < 8;
   const rowTiles = narrow ? Math.sign(produced) : Math.ceil(produced / most);
   const filters = narrow ? produced : 8 * Math.ceil(produced / (8 * rowTiles));
   return { narrow, filters, rowTiles, padded: filters * rowTiles };
 }
 
-/** Channels of a group that come out, with those that fill up tiles. */
-export function paddedRows(pass: Pass, options: MethodOptions): number {
-  return (sharesLoads(options) ? broadcastFilters(pass) : registerRows(pass)).padded;
-}
-
 /** The kernel for this adapter. */
-export function directLaunch(pass: Pass, batch: number, options: MethodOptions): DirectLaunch {
+function launchOf(
+  pass: Pass,
+  images: number,
+  options: MethodOptions,
+  textures: boolean,
+): DirectLaunch {
   const { axes: [d, , w] } = pass;
   const { taps } = tapsOf(pass);
-  const columns = columnsOf(w.grid, options.software);
+  const columns = textures ? texelColumnsOf(w.grid, w.stride) : columnsOf(w.grid, options.software);
+  const positions = (columns - 1) * w.stride + (taps[2]! - 1) * w.dilation + 1;
   const { parameters, ...rest } = sharesLoads(options)
-    ? broadcastLaunch(pass, batch, columns)
-    : registerLaunch(pass, batch, columns, options);
+    ? broadcastLaunch(pass, images, columns, positions, textures)
+    : registerLaunch(pass, images, columns, options);
   return {
     ...rest,
     parameters: {
@@ -88,7 +154,7 @@ export function directLaunch(pass: Pass, batch: number, options: MethodOptions):
       TAPS: taps[2]!,
       STRIDE: w.stride,
       DILATION: w.dilation,
-      POSITIONS: (columns - 1) * w.stride + (taps[2]! - 1) * w.dilation + 1,
+      POSITIONS: positions,
       VOLUME: [d.input, d.grid, taps[0]].some((size) => size !== 1) || d.pad !== 0,
       SCATTER: isScattered(pass),
     },
@@ -102,15 +168,15 @@ function isScattered({ axes }: Pass): boolean {
 
 function registerLaunch(
   pass: Pass,
-  batch: number,
+  images: number,
   columns: number,
   { software }: MethodOptions,
 ): DirectLaunch {
   const { axes: [d, h, w], groups } = pass;
-  const { narrow, rowGroups, rowTiles } = registerRows(pass);
+  const { narrow, rowGroups, rowTiles, padded } = registerRows(pass);
   const lanes = software ? 8 : 64;
   const blocks = Math.ceil(w.grid / columns);
-  const items = batch * d.grid * h.grid * blocks;
+  const items = images * d.grid * h.grid * blocks;
   return {
     family: DIRECT,
     parameters: {
@@ -119,29 +185,60 @@ function registerLaunch(
       ROW_GROUPS: rowGroups,
       ROWS_OF_GROUP: narrow ? 1 : 4,
     },
-    uniforms: { blocks, items, row_tiles: rowTiles, k_h: tapsOf(pass).taps[1]! },
+    uniforms: { blocks, items, row_tiles: rowTiles, k_h: tapsOf(pass).taps[1]!, in_w: w.input },
     workgroups: rowTiles * groups * Math.ceil(items / lanes),
+    padded,
   };
 }
 
-function broadcastLaunch(pass: Pass, batch: number, columns: number): DirectLaunch {
+/**
+ * The texels that cover the positions a block reads: SHIFT elements before the first one, and those that may lie inside of a row.
+ * Where one block takes a whole row, that is known for each; else only its place in the row tells. Without textures, the same
+ * of the positions themselves.
+ */
+function texelParameters(
+  { axes: [, , w] }: Pass,
+  columns: number,
+  positions: number,
+  textures: boolean,
+) {
+  if (!textures) return { TEXTURE: false, SHIFT: 0, FIRST: 0, LAST: positions, TEXELS: 0 };
+  const shift = (4 - w.pad % 4) % 4;
+  const texels = Math.ceil((shift + positions) / 4);
+  const first = -(w.pad + shift) / 4; // texel of the input
+  const inside = (at: number) =>
+    w.grid > columns ? undefined : Math.max(0, Math.min(texels, at - first));
+  const from = inside(0) ?? 0;
+  const to = Math.max(from, inside(w.input / 4) ?? texels);
+  return { TEXTURE: true, SHIFT: shift, FIRST: from, LAST: to, TEXELS: texels };
+}
+
+function broadcastLaunch(
+  pass: Pass,
+  images: number,
+  columns: number,
+  positions: number,
+  textures: boolean,
+): DirectLaunch {
   const { axes: [d, h, w], groups } = pass;
-  const { narrow, filters, rowTiles } = broadcastFilters(pass);
+  const { narrow, filters, rowTiles, padded } = broadcastFilters(pass, columns, textures);
   const [, tapsH, tapsW] = tapsOf(pass).taps as [number, number, number];
   // Of few filters, several rows of outputs, so that an input row is loaded once for all of them.
   const products = filters * columns * tapsH * tapsW;
-  const whole = narrow && h.stride === 1 && h.dilation === 1 && products <= PRODUCTS;
-  const most = whole ? Math.min(ROWS, Math.floor(PRODUCTS / products)) : 1;
+  const whole = narrow && h.stride === 1 && h.dilation === 1 && products <= PRODUCTS.whole;
+  const affordable = Math.floor((textures ? PRODUCTS.rowsOfTexels : PRODUCTS.rows) / products);
+  const most = whole ? Math.max(1, Math.min(ROWS, affordable)) : 1;
   const rowBlocks = Math.ceil(h.grid / most);
   const rows = Math.ceil(h.grid / Math.max(1, rowBlocks));
   const tapRows = whole ? tapsH : 1;
   const blocks = Math.ceil(w.grid / columns);
-  const items = batch * d.grid * rowBlocks * blocks;
+  const items = images * d.grid * rowBlocks * blocks;
   const together = (count: number) => w.output % count === 0 && columns % count === 0;
   const store = isScattered(pass) ? 1 : [4, 2].find(together) ?? 1;
   return {
     family: BROADCAST,
     parameters: {
+      ...texelParameters(pass, columns, positions, textures),
       NARROW: narrow,
       FILTERS: filters,
       FILTER_GROUPS: narrow ? 0 : filters / 8,
@@ -159,7 +256,9 @@ function broadcastLaunch(pass: Pass, batch: number, columns: number): DirectLaun
       items,
       row_tiles: rowTiles,
       tap_blocks: tapsH / tapRows,
+      in_w: textures ? w.input / 4 : w.input,
     },
     workgroups: rowTiles * groups * Math.ceil(items / 8),
+    padded,
   };
 }

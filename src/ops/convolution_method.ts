@@ -48,6 +48,8 @@ export const NO_EPILOGUE: Epilogue = { bias: undefined, activation: "linear" };
 export interface MethodOptions extends MatmulPlace {
   /** Outputs of a Winograd tile along an edge. */
   readonly winogradTile: 2 | 4;
+  /** Bytes of intermediate results, beyond which a method leaves out what only makes it faster. */
+  readonly workspaceLimit: number;
 }
 
 /** A way to compute convolutions. Tensors are those of the whole batch; shapes as in `conv2d` and its gradients. */

@@ -10,7 +10,7 @@ import type { Device } from "../gpu/device.ts";
 import { paddedBytes } from "../gpu/memory.ts";
 import { checkNumber, checkOneOf } from "../options.ts";
 import { sizeOf } from "../shape.ts";
-import { DIRECT_METHOD } from "./convolution_direct.ts";
+import { DIRECT_METHOD, readsTextures } from "./convolution_direct.ts";
 import { GEMM_METHOD } from "./convolution_gemm.ts";
 import { IM2COL_METHOD } from "./convolution_im2col.ts";
 import { FFT_METHOD } from "./convolution_fft.ts";
@@ -22,7 +22,7 @@ import {
   NO_EPILOGUE,
   sharesLoads,
 } from "./convolution_method.ts";
-import { convolutionRequest } from "./convolution_tuning.ts";
+import { type ConvolutionChoice, convolutionRequest } from "./convolution_tuning.ts";
 import { WINOGRAD_METHOD } from "./convolution_winograd.ts";
 import { placeOf } from "./matmul_tuning.ts";
 
@@ -99,23 +99,46 @@ export function planConvolution(
   options: AlgorithmOptions,
   what: string,
 ): ConvolutionPlan {
-  const { algorithm = "auto", workspaceLimit = DEFAULT_LIMIT } = options;
+  return chooseMethod(device, pass, geometry, images, options, what).plan;
+}
+
+/** A plan, and what its method needs to know to follow it. */
+interface ChosenMethod {
+  readonly plan: ConvolutionPlan;
+  readonly methodOptions: MethodOptions;
+}
+
+function chooseMethod(
+  device: Device,
+  pass: ConvolutionPass,
+  geometry: ConvolutionGeometry,
+  images: number,
+  options: AlgorithmOptions,
+  what: string,
+  textures?: false,
+): ChosenMethod {
+  const { algorithm = "auto" } = options;
   checkAlgorithmOptions(options, what);
-  const methodOptions = methodOptionsOf(device, options);
-  const attempt = (name: ConvolutionMethodName) =>
-    attemptMethod(device, name, pass, geometry, images, methodOptions, workspaceLimit);
+  const methodOptions = methodOptionsOf(device, options, textures);
+  const attempt = (name: ConvolutionMethodName, methodOptions: MethodOptions) => {
+    const plan = attemptMethod(device, name, pass, geometry, images, methodOptions);
+    return typeof plan === "string" ? plan : { plan, methodOptions };
+  };
   if (algorithm !== "auto") {
-    const result = attempt(algorithm);
+    const result = attempt(algorithm, methodOptions);
     if (typeof result !== "string") return result;
     throw new OptionError(`${what}: algorithm "${algorithm}": ${result}`);
   }
   const reasons: string[] = [];
   const tuned = tunedMethod(device, pass, geometry, images, options);
-  const names = preference(pass, geometry, methodOptions);
-  for (const name of tuned === undefined ? names : [tuned, ...names]) {
-    const result = attempt(name);
+  const choices: ConvolutionChoice<ConvolutionMethodName>[] = [
+    ...(tuned === undefined ? [] : [tuned]),
+    ...preference(pass, geometry, methodOptions).map((algorithm) => ({ algorithm })),
+  ];
+  for (const { algorithm, textures } of choices) {
+    const result = attempt(algorithm, methodOptionsOf(device, options, textures));
     if (typeof result !== "string") return result;
-    reasons.push(`${name}: ${result}`);
+    reasons.push(`${algorithm}: ${result}`);
   }
   throw new OptionError(`${what}: no algorithm applies: ${reasons.join("; ")}`);
 }
@@ -123,9 +146,12 @@ export function planConvolution(
 /** What the methods need to know besides the geometry. */
 function methodOptionsOf(
   device: Device,
-  { winogradTile = 2 }: AlgorithmOptions,
+  { winogradTile = 2, workspaceLimit = DEFAULT_LIMIT }: AlgorithmOptions,
+  textures = true,
 ): MethodOptions {
-  return { ...placeOf(device), winogradTile };
+  const place = placeOf(device);
+  const readableTextures = place.readableTextures && textures;
+  return { ...place, readableTextures, winogradTile, workspaceLimit };
 }
 
 /**
@@ -138,10 +164,10 @@ function tunedMethod(
   geometry: ConvolutionGeometry,
   images: number,
   { workspaceLimit = DEFAULT_LIMIT, winogradTile = 2 }: AlgorithmOptions,
-): ConvolutionMethodName | undefined {
+): ConvolutionChoice<ConvolutionMethodName> | undefined {
   const { tuning } = device;
   if (tuning.mode === "table" || winogradTile !== 2) return undefined;
-  const methodOptions = methodOptionsOf(device, {});
+  const methodOptions = methodOptionsOf(device, { workspaceLimit });
   const names = Object.keys(METHODS) as ConvolutionMethodName[];
   const able = names.filter((name) =>
     METHODS[name].refusal(pass, geometry, methodOptions) === undefined
@@ -150,8 +176,13 @@ function tunedMethod(
   const request = convolutionRequest<ConvolutionMethodName>({
     ...{ pass, geometry, images, workspaceLimit, plainest: able[0]! },
     builtIn: () => preference(pass, geometry, methodOptions).find((name) => able.includes(name))!,
-    candidates: () => able,
-    compute(recorder, algorithm, a, b, out) {
+    candidates: () =>
+      able.flatMap((algorithm) =>
+        algorithm === "direct" && readsTextures(pass, geometry, images, methodOptions)
+          ? [{ algorithm }, { algorithm, textures: false }]
+          : [{ algorithm }]
+      ),
+    compute(recorder, { algorithm, textures }, a, b, out) {
       const options = { algorithm, workspaceLimit };
       const { method, task, methodOptions } = prepareConvolution(
         device,
@@ -160,6 +191,7 @@ function tunedMethod(
         images,
         options,
         "tune",
+        textures,
       );
       if (pass === "forward") {
         method.forward(recorder, task, a, b, NO_EPILOGUE, out, methodOptions);
@@ -167,7 +199,7 @@ function tunedMethod(
     },
   });
   tuning.choose(request); // says that it is wanted
-  return tuning.known(request)?.algorithm;
+  return tuning.known(request);
 }
 
 /** @throws {OptionError} if an option is wrong for every convolution. */
@@ -198,6 +230,7 @@ export function checkAlgorithm(
       subgroupSize: 0,
       readableTextures: false,
       winogradTile,
+      workspaceLimit: DEFAULT_LIMIT,
     });
     if (refusal === undefined) continue;
     throw new OptionError(`${what}: algorithm "${algorithm}": ${refusal}`);
@@ -207,6 +240,7 @@ export function checkAlgorithm(
 /**
  * Plans a pass: the method that computes it, and what that is given.
  *
+ * @param textures False if images must not be copied into textures.
  * @throws {OptionError} as {@linkcode planConvolution} does.
  */
 export function prepareConvolution(
@@ -216,14 +250,22 @@ export function prepareConvolution(
   images: number,
   options: AlgorithmOptions,
   what: string,
+  textures?: false,
 ): { method: ConvolutionMethod; task: ConvolutionTask; methodOptions: MethodOptions } {
-  const plan = planConvolution(device, pass, geometry, images, options, what);
+  const { plan, methodOptions } = chooseMethod(
+    device,
+    pass,
+    geometry,
+    images,
+    options,
+    what,
+    textures,
+  );
   const { algorithm, imagesPerPart } = plan;
   const parts = Array.from({ length: Math.max(1, Math.ceil(images / imagesPerPart)) }, (_, i) => {
     const first = i * imagesPerPart;
     return { first, count: Math.min(imagesPerPart, images - first) };
   });
-  const methodOptions = methodOptionsOf(device, options);
   return { method: METHODS[algorithm], task: { geometry, parts }, methodOptions };
 }
 
@@ -266,8 +308,8 @@ function attemptMethod(
   geometry: ConvolutionGeometry,
   images: number,
   options: MethodOptions,
-  limit: number,
 ): ConvolutionPlan | string {
+  const { workspaceLimit: limit } = options;
   const method = METHODS[algorithm];
   const refusal = method.refusal(pass, geometry, options);
   if (refusal !== undefined) return refusal;

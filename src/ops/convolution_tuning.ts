@@ -17,6 +17,8 @@ import { fftError } from "./fft_plan.ts";
 /** The method of a convolution. */
 export interface ConvolutionChoice<Name extends string = string> {
   readonly algorithm: Name;
+  /** False if images are not copied into textures. Default: they are where the method can read them there. */
+  readonly textures?: false;
 }
 
 /** A pass of a convolution whose method is to be chosen. */
@@ -28,12 +30,18 @@ export interface ConvolutionProblem<Name extends string> {
   readonly workspaceLimit: number;
   /** The method of the table. */
   builtIn(): Name;
-  /** The methods that can compute it. */
-  candidates(): readonly Name[];
+  /** The methods that can compute it, each in its ways. */
+  candidates(): readonly ConvolutionChoice<Name>[];
   /** The method that results are compared with. */
   readonly plainest: Name;
   /** Computes the pass by a method: y from x and weights, dx from dy and weights, or dw from x and dy. */
-  compute(recorder: Recorder, name: Name, a: Tensor, b: Tensor, out: Tensor): void;
+  compute(
+    recorder: Recorder,
+    choice: ConvolutionChoice<Name>,
+    a: Tensor,
+    b: Tensor,
+    out: Tensor,
+  ): void;
 }
 
 /** Rounding of float32. */
@@ -61,18 +69,19 @@ export function convolutionRequest<Name extends string>(
     label: `${pass} ${images} of ${shape}`,
     flops: 2 * images * sizeOf(output) * sizeOf(weightShapeOf(geometry)),
     builtIn: () => ({ algorithm: problem.builtIn() }),
-    candidates: () => problem.candidates().map((algorithm) => ({ algorithm })),
-    describe: ({ algorithm }) => algorithm,
+    candidates: () => problem.candidates(),
+    describe: ({ algorithm, textures }) =>
+      textures === false ? `${algorithm} from buffers` : algorithm,
     trial(gpu: Gpu) {
       const { a, b, outShape, magnitude } = inputsOf(gpu, problem);
-      const run = (recorder: Recorder, name: Name) => {
+      const run = (recorder: Recorder, choice: ConvolutionChoice<Name>) => {
         const out = recorder.empty(outShape);
-        compute(recorder, name, a, b, out);
+        compute(recorder, choice, a, b, out);
         return out;
       };
       return {
-        run: (recorder, { algorithm }) => run(recorder, algorithm),
-        reference: (recorder) => run(recorder, plainest),
+        run,
+        reference: (recorder) => run(recorder, { algorithm: plainest }),
         tolerance: ({ algorithm }) => tolerance(pass, geometry, images, algorithm, magnitude),
         [Symbol.dispose]() {
           a.dispose();
@@ -110,7 +119,8 @@ function inputsOf<Name extends string>(
   const { channels, filters, input, output } = geometry;
   const { terms, winograd } = termsOf(pass, geometry, images);
   const forWinograd = Math.floor(Math.sqrt(EXACT_WINOGRAD / Math.max(1, winograd)));
-  const wanted = (candidates() as readonly string[]).includes("winograd") && forWinograd >= 1;
+  const wanted = candidates().some(({ algorithm }) => algorithm as string === "winograd") &&
+    forWinograd >= 1;
   const magnitude = Math.min(exactMagnitude(terms), wanted ? forWinograd : Infinity);
   const x = [images, channels, ...input];
   const dy = [images, filters, ...output];

@@ -5,8 +5,10 @@
  */
 
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
+import { paddedBytes, textureBytes } from "../gpu/memory.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import { copyToTexture } from "../gpu/texture.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { bareFrame, channelsLast } from "./convolution_channels_last.ts";
 import {
@@ -19,24 +21,62 @@ import {
   sumOverSplits,
   weightShapeOf,
 } from "./convolution_method.ts";
-import { planWeightGradient } from "./convolution_weight_gradient_tiles.ts";
+import {
+  couldReadTextures,
+  planWeightGradient,
+  type WeightGradientPlan,
+} from "./convolution_weight_gradient_tiles.ts";
 import { perAxis } from "./launch.ts";
 import { sumWorkspace } from "./reductions.ts";
 
-/** Interleaved dy, if the kernel wants it, and partial sums. */
-export function directWeightGradientWorkspace(
+/** The plan of a part of the batch, and the bytes of its intermediate tensors. */
+export interface DirectWeightGradientPlan {
+  readonly plan: WeightGradientPlan;
+  readonly workspace: readonly number[];
+}
+
+/**
+ * Plans a part of the batch: x and dy are read from textures where the kernel can do it, and where the copies have their place in
+ * the workspace.
+ *
+ * @param whole Images of the whole batch.
+ */
+export function planDirectWeightGradient(
+  geometry: ConvolutionGeometry,
+  count: number,
+  options: MethodOptions,
+  whole: number,
+): DirectWeightGradientPlan {
+  const attempt = (textures: boolean) => {
+    const plan = planWeightGradient(geometry, count, options, textures);
+    return { plan, workspace: workspaceOf(plan, geometry, count, options, whole) };
+  };
+  if (couldReadTextures(geometry, count, options)) {
+    const result = attempt(true);
+    const bytes = result.workspace.reduce((sum, each) => sum + paddedBytes(each), 0);
+    if (bytes <= options.workspaceLimit) return result;
+  }
+  return attempt(false);
+}
+
+/** Copies of x and dy in textures or interleaved dy, if the kernel wants them, and partial sums. */
+function workspaceOf(
+  { parts, padded, textures }: WeightGradientPlan,
   geometry: ConvolutionGeometry,
   count: number,
   options: MethodOptions,
   whole: number,
 ): readonly number[] {
-  const { padded, parts } = planWeightGradient(geometry, count, options);
-  const pixels = sizeOf(geometry.output);
+  const { channels, filters, groups, input, output } = geometry;
+  const pixels = sizeOf(output);
   const bytes = 4 * sizeOf(weightShapeOf(geometry));
-  const interleaved = padded === undefined ? [] : [4 * count * geometry.groups * pixels * padded];
+  const interleaved = padded === undefined ? [] : [4 * count * groups * pixels * padded];
+  const copies = textures
+    ? [channels * sizeOf(input), filters * pixels].map((size) => textureBytes(4 * count * size))
+    : interleaved;
   const partial = parts > 1 ? [parts * bytes] : [];
   const tensors = largestPhase(
-    [...interleaved, ...partial],
+    [...copies, ...partial],
     [...partial, ...sumWorkspace(options, [parts, bytes / 4])],
   );
   return partsWorkspace(geometry, count, whole, tensors);
@@ -66,29 +106,41 @@ function gradientOfRange(
   options: MethodOptions,
 ): void {
   const { first, count } = range;
-  const plan = planWeightGradient(geometry, count, options);
-  const { parts, padded } = plan;
+  // A texture holds floats, which no command makes of halves.
+  const readableTextures = options.readableTextures && x.type === "f32" && dy.type === "f32";
+  const place = { ...options, readableTextures };
+  const { plan } = planDirectWeightGradient(geometry, count, place, x.shape[0]!);
+  const { parts, padded, textures } = plan;
   const g = liftDimensions(geometry, 3);
   const { groups } = g;
   const channels = g.channels / groups;
   const filters = g.filters / groups;
   const images = { groups, channels: filters, size: g.output };
-  const source = padded === undefined
-    ? dy
-    : channelsLast(recorder, dy, range, images, bareFrame(g.output), padded);
+  const label = `convolution weight gradient ${formatShape(x.shape)} ${formatShape(out.shape)}`;
+  const inTexture = (tensor: Tensor, name: string) => {
+    const [whole, ...shape] = tensor.shape as [number, ...number[]];
+    const begin = first * tensor.size / whole;
+    return copyToTexture(recorder, `${label}, copy of ${name}`, tensor, begin, [count, ...shape]);
+  };
+  const sources = textures
+    ? { x: inTexture(x, "x"), dy: inTexture(dy, "dy") }
+    : padded === undefined
+    ? { x, dy }
+    : { x, dy: channelsLast(recorder, dy, range, images, bareFrame(g.output), padded) };
   sumOverSplits(recorder, parts, out, (partial) => {
     recorder.dispatch({
-      label: `convolution weight gradient ${formatShape(x.shape)} ${formatShape(out.shape)}`,
+      label,
       kernel: plan.family.variant(plan.parameters),
-      tensors: { x, dy: source, dw: partial },
+      tensors: { ...sources, dw: partial },
       uniforms: {
         ...plan.uniforms,
-        first,
+        first: textures ? 0 : first,
         parts,
         groups,
         channels,
         filters,
-        ...perAxis("in", g.input),
+        in_d: g.input[0]!,
+        in_h: g.input[1]!,
         ...perAxis("out", g.output),
         k_d: g.kernel[0]!,
         k_h: g.kernel[1]!,
@@ -101,6 +153,8 @@ function gradientOfRange(
       workgroups: plan.workgroups,
       flops: 2 * count * sizeOf(g.output) * out.size,
     });
-    if (source !== dy) recorder.release(source);
+    for (const source of Object.values(sources)) {
+      if (source !== x && source !== dy) recorder.release(source);
+    }
   });
 }

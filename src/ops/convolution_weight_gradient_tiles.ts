@@ -14,6 +14,7 @@ import weightGradientText from "../../kernels/convolution_weight_gradient.wgsl" 
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
 import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
+import { TEXELS_SOURCE } from "../gpu/texture.ts";
 import { sizeOf } from "../shape.ts";
 import {
   MAX_TRIPS,
@@ -28,6 +29,7 @@ const WEIGHT_GRADIENT = new KernelFamily("convolution/weightGradient", [
   { name: "convolution_weight_gradient.wgsl", text: weightGradientText },
 ]);
 const BROADCAST = new KernelFamily("convolution/weightGradientBroadcast", [
+  TEXELS_SOURCE,
   { name: "convolution_weight_gradient_broadcast.wgsl", text: broadcastText },
 ]);
 
@@ -45,8 +47,27 @@ export interface WeightGradientPlan {
   readonly uniforms: Readonly<Record<string, number>>;
   readonly workgroups: number;
   readonly parts: number;
+  /** Whether it reads copies of x and dy in textures. */
+  readonly textures: boolean;
   /** Filters of a group in an interleaved copy of dy; undefined if it is read as it is. */
   readonly padded: number | undefined;
+}
+
+/** Whether eight invocations share what they load; with fewer filters, some of the eight would have none. */
+function isShared({ filters, groups }: ConvolutionGeometry, options: MethodOptions): boolean {
+  return sharesLoads(options) && filters / groups >= 8;
+}
+
+/** Whether the gradient can be computed from copies of x and dy in textures: their rows have to be whole texels. */
+export function couldReadTextures(
+  geometry: ConvolutionGeometry,
+  images: number,
+  options: MethodOptions,
+): boolean {
+  const { channels, input, output } = geometry;
+  const sizes = [images, channels, ...input, ...output];
+  return isShared(geometry, options) && options.readableTextures && sizeOf(sizes) > 0 &&
+    [input, output].every((space) => space.at(-1)! % 4 === 0);
 }
 
 /** Plans the gradient of a part of the batch. */
@@ -54,10 +75,10 @@ export function planWeightGradient(
   geometry: ConvolutionGeometry,
   images: number,
   options: MethodOptions,
+  textures: boolean,
 ): WeightGradientPlan {
-  // With fewer filters, some of the eight would have none.
-  return sharesLoads(options) && geometry.filters / geometry.groups >= 8
-    ? broadcastPlan(geometry, images)
+  return isShared(geometry, options)
+    ? broadcastPlan(geometry, images, textures)
     : registerPlan(geometry, images, options);
 }
 
@@ -109,9 +130,17 @@ function registerPlan(
       DILATION: dilation[2]!,
       POSITIONS: (WALK_COLUMNS - 1) * strides[2]! + (kW - 1) * dilation[2]! + 1,
     },
-    uniforms: { items, tap_blocks: tapBlocks, rows, part_rows: partRows, row_tiles: rowTiles },
+    uniforms: {
+      items,
+      tap_blocks: tapBlocks,
+      rows,
+      part_rows: partRows,
+      row_tiles: rowTiles,
+      in_w: geometry.input.at(-1)!,
+    },
     workgroups: rowTiles * groups * Math.ceil(items / lanes),
     parts,
+    textures: false,
     padded: 4 * rowGroups * rowTiles,
   };
 }
@@ -121,9 +150,13 @@ function broadcastColumns(width: number): number {
   return Math.max(1, Math.ceil(width / Math.ceil(width / BROADCAST_TILE.columns)));
 }
 
-function broadcastPlan(geometry: ConvolutionGeometry, images: number): WeightGradientPlan {
+function broadcastPlan(
+  geometry: ConvolutionGeometry,
+  images: number,
+  textures: boolean,
+): WeightGradientPlan {
   const { groups } = geometry;
-  const { kernel, strides, dilation, output } = liftDimensions(geometry, 3);
+  const { kernel, strides, dilation, input, output, padBefore } = liftDimensions(geometry, 3);
   const filters = geometry.filters / groups;
   const [kD, kH, kW] = kernel as [number, number, number];
   const own = Math.min(BROADCAST_TILE.filters, Math.ceil(filters / 8));
@@ -136,21 +169,34 @@ function broadcastPlan(geometry: ConvolutionGeometry, images: number): WeightGra
   const workgroups = rowTiles * groups * lineTiles;
   const { rows, partRows, parts } = cutRows(geometry, images, columns, Math.ceil(32 / workgroups));
   const positions = (columns - 1) * strides[2]! + (kW - 1) * dilation[2]! + 1;
+  const shift = textures ? (4 - padBefore[2]! % 4) % 4 : 0;
+  const units = textures ? Math.ceil((shift + positions) / 4) : positions;
   return {
     family: BROADCAST,
     parameters: {
+      TEXTURE: textures,
+      COLUMN_TEXELS: textures ? columns / 4 : 0,
+      SHIFT: shift,
+      UNITS: units,
+      LINE: textures ? 4 * units : units,
       FILTERS: own,
       LINES: lines,
       TAPS: kW,
       COLUMNS: columns,
       STRIDE: strides[2]!,
       DILATION: dilation[2]!,
-      POSITIONS: positions,
-      LOADS: Math.ceil(lines * positions / 8),
+      LOADS: Math.ceil(lines * units / 8),
     },
-    uniforms: { line_tiles: lineTiles, rows, part_rows: partRows, row_tiles: rowTiles },
+    uniforms: {
+      line_tiles: lineTiles,
+      rows,
+      part_rows: partRows,
+      row_tiles: rowTiles,
+      in_w: textures ? input[2]! / 4 : input[2]!,
+    },
     workgroups: workgroups * parts,
     parts,
+    textures,
     padded: undefined,
   };
 }
