@@ -189,7 +189,7 @@ fn main(
         {
           let at = i32((column + ${c}u) * u.out_step_w) + u.out_first_w;
           if (u32(at) < u.out_w) {
-            y[line + u32(at)] = activate(y_${f}_${r}_${c} + offset);
+            y[line + u32(at)] = finish(line + u32(at), y_${f}_${r}_${c} + offset);
           }
         }
 //# end
@@ -197,7 +197,7 @@ fn main(
 //# for s in 0..STORES
         if (column + ${s*STORE}u < u.out_w) {
 //# for i in 0..STORE
-          let y_${i} = activate(y_${f}_${r}_${s*STORE+i} + offset);
+          let y_${i} = finish(line + column + ${s*STORE+i}u, y_${f}_${r}_${s*STORE+i} + offset);
 //# end
 //# if STORE == 4
           y[(line + column) / 4u + ${s}u] = vec4f(y_0, y_1, y_2, y_3);

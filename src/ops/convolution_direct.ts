@@ -12,10 +12,8 @@ import {
   type ConvolutionMethod,
   type ConvolutionPass,
   type ConvolutionTask,
-  type Epilogue,
   MAX_TRIPS,
   type MethodOptions,
-  NO_EPILOGUE,
 } from "./convolution_method.ts";
 import { directLaunch, paddedRows } from "./convolution_direct_tiles.ts";
 import {
@@ -31,6 +29,7 @@ import {
   directWeightGradient,
   directWeightGradientWorkspace,
 } from "./convolution_weight_gradient.ts";
+import { type Epilogue, epilogueLaunch } from "./epilogue.ts";
 import { perAxis } from "./launch.ts";
 
 /** Why the direct kernels cannot take a convolution: an invocation would loop for too long. */
@@ -62,12 +61,13 @@ function inputGradient(
   { geometry }: ConvolutionTask,
   dy: Tensor,
   weight: Tensor,
+  epilogue: Epilogue,
   out: Tensor,
   options: MethodOptions,
 ): void {
   const what = "convolution input gradient";
   for (const pass of inputGradientPasses(geometry)) {
-    computePass(recorder, what, dy, weight, pass, NO_EPILOGUE, out, options);
+    computePass(recorder, what, dy, weight, pass, epilogue, out, options);
   }
 }
 
@@ -77,7 +77,7 @@ function computePass(
   x: Tensor,
   weight: Tensor,
   pass: Pass,
-  { bias, activation }: Epilogue,
+  epilogue: Epilogue,
   y: Tensor,
   options: MethodOptions,
 ): void {
@@ -87,10 +87,11 @@ function computePass(
   const padded = paddedRows(pass, options);
   const packed = packWeights(recorder, weight, pass, "channelsFirst", summed, padded);
   const { family, parameters, uniforms, workgroups } = directLaunch(pass, batch, options);
+  const end = epilogueLaunch(epilogue);
   recorder.dispatch({
     label: `${what} ${formatShape(x.shape)} ${formatShape(weight.shape)}`,
-    kernel: family.variant({ ...parameters, BIAS: bias !== undefined, ACTIVATION: activation }),
-    tensors: { x, weight: packed, y, ...(bias === undefined ? {} : { bias }) },
+    kernel: family.variant({ ...parameters, ...end.parameters }),
+    tensors: { x, weight: packed, y, ...end.tensors },
     uniforms: {
       ...uniforms,
       groups,

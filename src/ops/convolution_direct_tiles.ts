@@ -8,19 +8,16 @@ import broadcastText from "../../kernels/convolution_direct_broadcast.wgsl" with
 import directText from "../../kernels/convolution_direct.wgsl" with { type: "text" };
 import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
-import { ACTIVATION_SOURCE } from "./activation_source.ts";
 import { type MethodOptions, registerGroups, sharesLoads } from "./convolution_method.ts";
 import { type Pass, tapsOf } from "./convolution_passes.ts";
-import { NAN_SOURCE } from "./launch.ts";
+import { EPILOGUE_SOURCES } from "./epilogue.ts";
 
 const DIRECT = new KernelFamily("convolution/direct", [
-  NAN_SOURCE,
-  ACTIVATION_SOURCE,
+  ...EPILOGUE_SOURCES,
   { name: "convolution_direct.wgsl", text: directText },
 ]);
 const BROADCAST = new KernelFamily("convolution/directBroadcast", [
-  NAN_SOURCE,
-  ACTIVATION_SOURCE,
+  ...EPILOGUE_SOURCES,
   { name: "convolution_direct_broadcast.wgsl", text: broadcastText },
 ]);
 
