@@ -167,7 +167,7 @@ export const HALF_ROWS: readonly Row[] = [
   ...rowsInHalf(CONVOLUTION_ROWS, /pool/, ["x", "dy", "saved"], 8),
   ...rowsInHalf(FFT_ROWS, /^convolution fft$/, ["x", "weight", "dy"], 6),
   ...rowsInHalf(WINOGRAD_ROWS, /tiles of 2$/, ["x", "weight", "dy"], 6),
-  ...rowsInHalf(NORMALIZATION_ROWS, /^localResponseNorm/, ["x", "dy"], 8),
+  ...rowsInHalf(NORMALIZATION_ROWS, /^localResponseNorm/, ["x", "dy", "saved"], 8),
   ...rowsInHalf(NORMALIZATION_ROWS, /^channelStatistics$/, ["x"], 8),
   ...rowsInHalf(BATCH_NORM_ROWS, /^batchNorm/, ["x", "dy"], 8),
   ...rowsInHalf(LAYER_ROWS, /^(concatenate|split)$/, ["all"], 8),

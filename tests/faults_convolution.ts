@@ -27,7 +27,7 @@ const CONVOLUTION: readonly Fault[] = [
   fault("convolution", "shared: weight of another lane", "(part_0, 1u)", "(part_0, 2u)"),
   fault(MANY, "shared: weights of the first tile", /padded \+ tile \* \d+u/, "padded"),
   fault("convolution", "shared: column beyond the row", /column \+ \d+u < u\.out_w/, "true"),
-  fault("convolution", "shared: second store like the first", /(column\) \/ [24]u) \+ 1u/, "$1"),
+  fault("convolution", "shared: second store like the first", /(column\) \/ [124]u) \+ 1u/, "$1"),
   fault(
     "convolution input gradient",
     "shared: rows of a block all alike",
@@ -46,7 +46,7 @@ const CONVOLUTION: readonly Fault[] = [
   ),
   fault(BACK, "slope of another column", "finish(begin + column + ", "finish(begin + ", true),
   fault(BACK, "scattered: slope of another place", "finish(begin + u32(at)", "finish(begin", true),
-  fault(BACK, "shared: slope of another row", "finish(line + ", "finish(begin + "),
+  fault(BACK, "shared: slope of another place", "finish(to,", "finish(to - column,"),
   fault(`${GEMM} input gradient`, "slope of the first channel", " + f * plane, y_", ", y_"),
   fault(
     `${GEMM} input gradient`,

@@ -90,7 +90,7 @@ function computePass(
   const end = epilogueLaunch(epilogue);
   recorder.dispatch({
     label: `${what} ${formatShape(x.shape)} ${formatShape(weight.shape)}`,
-    kernel: family.variant({ ...parameters, ...end.parameters }),
+    kernel: family.variant({ ...end.parameters, ...parameters }),
     tensors: { x, weight: packed, y, ...end.tensors },
     uniforms: {
       ...uniforms,

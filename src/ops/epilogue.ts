@@ -32,14 +32,14 @@ export interface Epilogue {
 /** Nothing follows. */
 export const NO_EPILOGUE: Epilogue = { bias: undefined, activation: "linear" };
 
-/** Function `finish` for the parameters ACTIVATION and GRADIENT, and what it needs. */
+/** Function `finish` for the parameters ACTIVATION, GRADIENT and STORE, and what it needs. */
 export const EPILOGUE_SOURCES: readonly SourceText[] = [
   NAN_SOURCE,
   ACTIVATION_SOURCE,
   { name: "epilogue.wgsl", text: epilogueText },
 ];
 
-/** An epilogue as parameters of a kernel's text, and the tensors that it binds. */
+/** An epilogue as parameters of a kernel's text, which stores numbers one by one, and the tensors that it binds. */
 export function epilogueLaunch(
   { bias, activation, saved }: Epilogue,
 ): { readonly parameters: KernelParameters; readonly tensors: Readonly<Record<string, Tensor>> } {
@@ -48,6 +48,7 @@ export function epilogueLaunch(
       BIAS: bias !== undefined,
       ACTIVATION: activation,
       GRADIENT: saved !== undefined,
+      STORE: 1,
     },
     tensors: {
       ...(bias === undefined ? {} : { bias }),
