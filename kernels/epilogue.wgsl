@@ -14,13 +14,13 @@ alias Stored = vec${STORE}f;
 
 fn finish(at: u32, sum: Stored) -> Stored {
 //# if GRADIENT
-  let y = saved[at];
+  let before = saved[at];
 //# if STORE == 1
-  return activation_gradient(y, sum);
+  return activation_gradient(before, sum);
 //# else
   return Stored(
 //# for i in 0..STORE
-    activation_gradient(y[${i}], sum[${i}]),
+    activation_gradient(before[${i}], sum[${i}]),
 //# end
   );
 //# end

@@ -37,7 +37,7 @@ const CONVOLUTION: readonly Fault[] = [
   fault("convolution input gradient", "shared: row beyond the image", "< u.out_h)", "<= u.out_h)"),
   fault("convolution input gradient", "taps not turned", "(u.taps_w - 1u - tap_w)", "tap_w"),
   fault("convolution input gradient", "residue misplaced", "+ u.out_first_w", "+ 0"),
-  fault(BACK, "slope left out", "activation_gradient(saved[at], sum)", "sum"),
+  fault(BACK, "slope left out", "return activation_gradient(before, sum)", "return sum"),
   fault(
     BACK,
     "activation in place of its slope",
@@ -110,7 +110,7 @@ const POOLS: readonly Fault[] = [
   fault(AVERAGE_BACK, "missing count", /\/ window_count\(.*\)/, ""),
   fault(AVERAGE_BACK, "missing count in blocks", "dy[at] / count", "dy[at]"),
   fault(AVERAGE_BACK, "slope of another element", "finish(line + column,", "finish(line,"),
-  fault(AVERAGE_BACK, "slope left out", "activation_gradient(saved[at], sum)", "sum"),
+  fault(AVERAGE_BACK, "slope left out", "return activation_gradient(before, sum)", "return sum"),
 ];
 
 const DX = "convolution fft input gradient";
