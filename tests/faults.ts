@@ -141,7 +141,7 @@ const RANDOM: readonly Fault[] = [
   fault("dropout", "missing NaN guard", " && !is_nan(v)", ""),
   fault("dropout", "one word for both", "words[1]", "words[0]"),
   fault("dropout on the way back", "slope of the neighbour", "finish(2u * i + 1u", "finish(2u * i"),
-  fault("dropout on the way back", "slope left out", "return activation_gradient(before, sum)", "return sum"),
+  fault("dropout on the way back", "slope left out", "activation_gradient(before, sum)", "sum"),
   fault("channel sums", "half of the invocations left out", "lane < 1u)", "lane < 0u)"),
   fault("channel sums", "a number of four left out", "(total.z + total.w)", "total.z"),
   fault("channel sums", "planes of another channel", "u.channels + channel)", "u.channels)"),

@@ -8,6 +8,9 @@ import { type Fault, fault } from "./fault.ts";
 
 const SIDE_BY_SIDE = "max pool, windows side by side";
 
+/** Where a gradient is multiplied with a slope. */
+const SLOPE = /activation_gradient\(before(?:\[\d\])?, (sum(?:\[\d\])?)\)/;
+
 const AVERAGE_BACK = "average pool gradient, padding counted";
 
 const BACK = "convolution input gradient";
@@ -37,16 +40,16 @@ const CONVOLUTION: readonly Fault[] = [
   fault("convolution input gradient", "shared: row beyond the image", "< u.out_h)", "<= u.out_h)"),
   fault("convolution input gradient", "taps not turned", "(u.taps_w - 1u - tap_w)", "tap_w"),
   fault("convolution input gradient", "residue misplaced", "+ u.out_first_w", "+ 0"),
-  fault(BACK, "slope left out", "return activation_gradient(before, sum)", "return sum"),
+  fault(BACK, "slope left out", SLOPE, "$1"),
   fault(
     BACK,
     "activation in place of its slope",
-    "activation_gradient(saved[at], sum)",
-    "activate(sum)",
+    SLOPE,
+    "activate($1)",
   ),
   fault(BACK, "slope of another column", "finish(begin + column + ", "finish(begin + ", true),
   fault(BACK, "scattered: slope of another place", "finish(begin + u32(at)", "finish(begin", true),
-  fault(BACK, "shared: slope of another place", "finish(to,", "finish(to - column,"),
+  fault(BACK, "shared: slope of another place", "finish(to,", "finish(to + 1u,"),
   fault(`${GEMM} input gradient`, "slope of the first channel", " + f * plane, y_", ", y_"),
   fault(
     `${GEMM} input gradient`,
@@ -89,7 +92,7 @@ const CONVOLUTION: readonly Fault[] = [
 
 const POOLS: readonly Fault[] = [
   fault("max pool", "minimum", "value > best", "value < best"),
-  fault("max pool", "missing NaN guard", " || (is_nan(value) && !is_nan(best))", ""),
+  fault("max pool", "missing NaN guard", / \|\| \(is_nan\(value\) && !is_nan\(best_\d\)\)/, ""),
   fault(SIDE_BY_SIDE, "winner of another column", "winner == 0u", "winner == 1u"),
   fault(SIDE_BY_SIDE, "window beyond the last", "&& w < u.out_w", "&& true"),
   fault(SIDE_BY_SIDE, "gap behind the last not 0", "var sum_0_0 = 0.0", "var sum_0_0 = 7.0"),
@@ -110,7 +113,7 @@ const POOLS: readonly Fault[] = [
   fault(AVERAGE_BACK, "missing count", /\/ window_count\(.*\)/, ""),
   fault(AVERAGE_BACK, "missing count in blocks", "dy[at] / count", "dy[at]"),
   fault(AVERAGE_BACK, "slope of another element", "finish(line + column,", "finish(line,"),
-  fault(AVERAGE_BACK, "slope left out", "return activation_gradient(before, sum)", "return sum"),
+  fault(AVERAGE_BACK, "slope left out", SLOPE, "$1"),
 ];
 
 const DX = "convolution fft input gradient";
