@@ -6,7 +6,8 @@
 // COLUMNS strides. WINDOWS_H × WINDOWS_W windows reach into it; the first begin BACK_H and BACK_W strides, that is SHIFT_H and
 // SHIFT_W positions, before it. Each is read once, where pool_gradient.wgsl reads it for every element, and the text knows which of
 // the SPAN_H × SPAN_W sums its elements are; those beyond the block belong to its neighbours and are dropped.
-// WHOLE: the blocks of a row end where it ends, so that no store needs a guard for its column.
+// WHOLE: the blocks of a row end where it ends, so that no store needs a guard for its column. STORE neighbours of a row are stored
+// at once: 1, or without padding before 2 or 4 where the columns and the rows of dx are multiples of that.
 // No loops. Order of summation: windows ascending. Error ≤ (windows of an input) · 2⁻²⁴ · Σ|dy|; exact if windows do not overlap.
 
 struct Uniforms {
@@ -21,7 +22,7 @@ struct Uniforms {
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dx: array<Stored>;
 @group(0) @binding(2) var<uniform> u: Uniforms;
 //# if MODE == max
 @group(0) @binding(3) var<storage, read> winners: array<u32>;
@@ -77,16 +78,21 @@ fn main(
     let row = block_h * ${BLOCK_H}u + ${Q}u - u32(u.pad_h);
     if (row < u.in_h) {
       let line = (plane * u.in_h + row) * u.in_w;
-//# for P in 0..BLOCK_W
+//# for P in 0..STORES
       {
-        let column = block_w * ${BLOCK_W}u + ${P}u - u32(u.pad_w);
+        let column = block_w * ${BLOCK_W}u + ${P*STORE}u - u32(u.pad_w);
 //# if WHOLE
-        dx[line + column] = finish(line + column, sum_${Q+SHIFT_H}_${P+SHIFT_W});
+        {
 //# else
         if (column < u.in_w) {
-          dx[line + column] = finish(line + column, sum_${Q+SHIFT_H}_${P+SHIFT_W});
-        }
 //# end
+          let to = (line + column) / ${STORE}u;
+          dx[to] = finish(to, Stored(
+//# for s in 0..STORE
+            sum_${Q+SHIFT_H}_${P*STORE+s+SHIFT_W},
+//# end
+          ));
+        }
       }
 //# end
     }

@@ -112,7 +112,13 @@ const POOLS: readonly Fault[] = [
   ),
   fault(AVERAGE_BACK, "missing count", /\/ window_count\(.*\)/, ""),
   fault(AVERAGE_BACK, "missing count in blocks", "dy[at] / count", "dy[at]"),
-  fault(AVERAGE_BACK, "slope of another element", "finish(line + column,", "finish(line,"),
+  fault(AVERAGE_BACK, "slope of another element", "finish(to,", "finish(to + 1u,"),
+  fault(
+    SIDE_BY_SIDE,
+    "columns of the first store again",
+    / \+ [24]u - u32\(u\.pad_w\)/,
+    " - u32(u.pad_w)",
+  ),
   fault(AVERAGE_BACK, "slope left out", SLOPE, "$1"),
 ];
 

@@ -82,6 +82,10 @@ export function blocksLaunch(
     rows.span * columns.span > BLOCK_LIMITS.sums
   ) return undefined;
   const blocks = inputShape[0]! * inputShape[1]! * rows.blocks * columns.blocks;
+  const unpadded = padBefore[2] === 0;
+  const together = (count: number) =>
+    unpadded && columns.block % count === 0 && input[2]! % count === 0;
+  const store = [4, 2].find(together) ?? 1;
   return {
     kernel: family.variant({
       ...mode,
@@ -90,7 +94,8 @@ export function blocksLaunch(
       ...{ WINDOWS_H: rows.windows, WINDOWS_W: columns.windows },
       ...{ BLOCK_H: rows.block, BLOCK_W: columns.block, SPAN_H: rows.span, SPAN_W: columns.span },
       ...{ SHIFT_H: rows.back * strides[1]!, SHIFT_W: columns.back * strides[2]! },
-      WHOLE: padBefore[2] === 0 && input[2]! % columns.block === 0,
+      ...{ STORE: store, STORES: columns.block / store },
+      WHOLE: unpadded && input[2]! % columns.block === 0,
     }),
     uniforms: {
       length: blocks,
