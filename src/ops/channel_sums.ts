@@ -21,8 +21,7 @@ const THREADS = { card: 256, software: 64 };
 const MAX_TRIPS = 60_000;
 
 /**
- * y[c] = Σ_n Σ_p x[n, c, p]. Shape: x [n, c, …] → [c]. Error: (n · p / 64 + 16) · 2⁻²⁴ · Σ|x|, or that of two sums, one after the
- * other, where the device does not bind x at once or the sums are too long for one invocation.
+ * y[c] = Σ_n Σ_p x[n, c, p]. Shape: x [n, c, …] → [c]. Error: less than (n · p + 10) · 2⁻²⁴ · Σ|x|.
  *
  * @param out Where to write y. Default: a new tensor.
  * @throws {ShapeError} if `out` has another shape.

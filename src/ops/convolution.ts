@@ -22,7 +22,7 @@ import {
   planConvolution,
   prepareConvolution,
 } from "./convolution_plan.ts";
-import { type ActivationSlope, slopeEpilogue } from "./epilogue.ts";
+import { type ActivationSlope, inPartsWithSlope, slopeEpilogue } from "./epilogue.ts";
 import { expectShape } from "./launch.ts";
 
 /** Options of {@linkcode conv2d} and its relatives. */
@@ -294,11 +294,9 @@ export function convolveInputGradient(
   const images = inputShape[0]!;
   const prepared = prepareParts(recorder, "inputGradient", geometry, images, options, what);
   const dx = recorder.empty(inputShape, dy.type);
-  // Where there is nothing saved, dx stands for it, which is cut alike.
-  const cut = [dy, dx, epilogue.saved ?? dx] as const;
-  inParts(what, images, cut, ([dy, dx, saved], { count }) => {
+  const tensors = [dy, dx] as const;
+  inPartsWithSlope(what, images, tensors, epilogue, ([dy, dx], end, { count }) => {
     const { method, task, methodOptions } = prepared(count);
-    const end = epilogue.saved === undefined ? epilogue : { ...epilogue, saved };
     method.inputGradient(recorder, task, dy, weight, end, dx, methodOptions);
   });
   return dx;

@@ -6,10 +6,11 @@
 
 import epilogueText from "../../kernels/epilogue.wgsl" with { type: "text" };
 import type { KernelParameters, SourceText } from "../gpu/expand.ts";
-import type { Tensor } from "../gpu/tensor.ts";
+import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { checkOneOf } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import { ACTIVATION_NAMES, ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
+import { inParts, type Range } from "./binding_parts.ts";
 import { expectShape, NAN_SOURCE } from "./launch.ts";
 
 /** The derivative of an activation function where its value was y: what a gradient is multiplied with on the way back. */
@@ -72,4 +73,26 @@ export function slopeEpilogue(
   checkOneOf(slope.activation, `${what}: gradient.activation`, ACTIVATION_NAMES);
   expectShape(slope.saved, shape, `${what}: gradient.saved`);
   return { bias: undefined, ...slope };
+}
+
+/**
+ * Like `inParts`, with what an epilogue has saved cut like the other tensors.
+ *
+ * @param record Records one part: these rows of the tensors, and of what was saved.
+ */
+export function inPartsWithSlope<T extends readonly Tensor<DataType>[]>(
+  what: string,
+  rows: number,
+  tensors: T,
+  epilogue: Epilogue,
+  record: (tensors: T, epilogue: Epilogue, rows: Range) => void,
+): void {
+  const { saved: whole } = epilogue;
+  if (whole === undefined) {
+    inParts(what, rows, tensors, (part, range) => record(part, epilogue, range));
+    return;
+  }
+  inParts(what, rows, [whole, ...tensors] as const, ([saved, ...part], range) => {
+    record(part as unknown as T, { ...epilogue, saved }, range);
+  });
 }

@@ -19,6 +19,7 @@ import {
   type Epilogue,
   EPILOGUE_SOURCES,
   epilogueLaunch,
+  inPartsWithSlope,
   slopeEpilogue,
 } from "./epilogue.ts";
 import { expectShape, vectorLength, workgroupsFor } from "./launch.ts";
@@ -111,12 +112,9 @@ export function localResponseNormGradient(
   expectShape(dy, x.shape, `${what}: dy`);
   const epilogue = slopeEpilogue(gradient, x.shape, what);
   const dx = recorder.empty(x.shape); // written twice, so not in 16 bits yet
-  // Where there is nothing saved, dx stands for it, which is cut alike.
-  const cut = [x, dy, dx, epilogue.saved ?? dx] as const;
-  inParts(what, x.shape[0]!, cut, ([x, dy, y, saved]) => {
+  inPartsWithSlope(what, x.shape[0]!, [x, dy, dx] as const, epilogue, ([x, dy, y], end) => {
     const geometry = geometryOf(what, x, options);
     const t = recorder.empty(x.shape);
-    const end = epilogue.saved === undefined ? epilogue : { ...epilogue, saved };
     launch(recorder, "terms", geometry, { x, dy, y, t });
     launch(recorder, "collect", geometry, { x, y, t }, end);
     recorder.release(t);

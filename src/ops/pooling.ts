@@ -22,6 +22,7 @@ import {
   type ActivationSlope,
   EPILOGUE_SOURCES,
   epilogueLaunch,
+  inPartsWithSlope,
   NO_EPILOGUE,
   slopeEpilogue,
 } from "./epilogue.ts";
@@ -182,10 +183,8 @@ export function averagePoolGradient(
   expectShape(dy, [...inputShape.slice(0, 2), ...geometry.output], `${what}: dy`);
   const epilogue = slopeEpilogue(options.gradient, inputShape, what);
   const dx = recorder.empty(inputShape, dy.type);
-  // Where there is nothing saved, dx stands for it, which is cut alike.
-  const cut = [dy, dx, epilogue.saved ?? dx] as const;
-  inParts(what, inputShape[0]!, cut, ([dy, dx, saved]) => {
-    const end = epilogueLaunch(epilogue.saved === undefined ? epilogue : { ...epilogue, saved });
+  inPartsWithSlope(what, inputShape[0]!, [dy, dx] as const, epilogue, ([dy, dx], part) => {
+    const end = epilogueLaunch(part);
     const parameters = { ...end.parameters, COUNT_PADDING: options.countPadding ?? false };
     recorder.dispatch({
       label: `average pool gradient ${formatShape(dx.shape)}`,

@@ -12,11 +12,11 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkNumber } from "../options.ts";
 import { checkSeed } from "../random.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
-import { inParts } from "./binding_parts.ts";
 import {
   type ActivationSlope,
   EPILOGUE_SOURCES,
   epilogueLaunch,
+  inPartsWithSlope,
   slopeEpilogue,
 } from "./epilogue.ts";
 import { RANDOM_SOURCE, workgroupsFor } from "./launch.ts";
@@ -101,10 +101,8 @@ export function dropout(
   const selected = randomUniforms(options, "dropout");
   const epilogue = slopeEpilogue(options.gradient, x.shape, "dropout");
   const y = recorder.empty(x.shape, x.type);
-  // Where there is nothing saved, y stands for it, which is cut alike.
-  const cut = [x, y, epilogue.saved ?? y] as const;
-  inParts("dropout", x.size, cut, ([x, y, saved], { first }) => {
-    const end = epilogueLaunch(epilogue.saved === undefined ? epilogue : { ...epilogue, saved });
+  inPartsWithSlope("dropout", x.size, [x, y] as const, epilogue, ([x, y], part, { first }) => {
+    const end = epilogueLaunch(part);
     recorder.dispatch({
       label: `dropout ${formatShape(x.shape)}`,
       kernel: DROPOUT.variant(end.parameters),
