@@ -107,8 +107,8 @@ const POOLS: readonly Fault[] = [
   fault(
     "max pool gradient",
     "windows that do not exist",
-    "let exists = h < u.out_h &&",
-    "let exists =",
+    "let exists = h < u.out_h && w < u.out_w",
+    "let exists = true",
   ),
   fault(AVERAGE_BACK, "missing count", /\/ window_count\(.*\)/, ""),
   fault(AVERAGE_BACK, "missing count in blocks", "dy[at] / count", "dy[at]"),

@@ -78,7 +78,7 @@ export function blocksLaunch(
   const columns = cut(2, apart ? BLOCK.windowsApart * strides[2]! : BLOCK.columns);
   const additions = rows.windows * columns.windows * kernel[1]! * kernel[2]!;
   if (
-    input[0] !== 1 || additions > BLOCK_LIMITS.additions ||
+    input[0] !== 1 || kernel[0] !== 1 || additions > BLOCK_LIMITS.additions ||
     rows.span * columns.span > BLOCK_LIMITS.sums
   ) return undefined;
   const blocks = inputShape[0]! * inputShape[1]! * rows.blocks * columns.blocks;
