@@ -125,7 +125,7 @@ export {
   matmul,
   type MatmulOptions,
 } from "./src/ops/matmul.ts";
-export type { ActivationSlope } from "./src/ops/matmul_launch.ts";
+export type { ActivationSlope } from "./src/ops/epilogue.ts";
 export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
 export * from "./src/ops/pooling.ts";
 export { dropout, randomNormal, type RandomOptions, randomUniform } from "./src/ops/random.ts";

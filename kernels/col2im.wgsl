@@ -58,5 +58,6 @@ fn main(
       }
     }
   }
-  dx[u.first * u.channels * (u.in_d * u.in_h * u.in_w) + i] = sum;
+  let at = u.first * u.channels * (u.in_d * u.in_h * u.in_w) + i;
+  dx[at] = finish(at, sum);
 }

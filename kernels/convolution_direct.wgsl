@@ -147,11 +147,11 @@ fn main(
 //# if SCATTER
         let at = i32((column + ${c}u) * u.out_step_w) + u.out_first_w;
         if (column + ${c}u < u.grid_w && u32(at) < u.out_w) {
-          y[begin + u32(at)] = activate(sum);
+          y[begin + u32(at)] = finish(begin + u32(at), sum);
         }
 //# else
         if (column + ${c}u < u.out_w) {
-          y[begin + column + ${c}u] = activate(sum);
+          y[begin + column + ${c}u] = finish(begin + column + ${c}u, sum);
         }
 //# end
       }

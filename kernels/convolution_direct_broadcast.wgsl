@@ -41,15 +41,7 @@ struct Uniforms {
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 //# end
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
-//# if STORE == 4
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
-//# else
-//# if STORE == 2
-@group(0) @binding(2) var<storage, read_write> y: array<vec2f>;
-//# else
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-//# end
-//# end
+@group(0) @binding(2) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(3) var<uniform> u: Uniforms;
 //# if BIAS
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
@@ -217,25 +209,19 @@ fn main(
         {
           let at = i32((column + ${c}u) * u.out_step_w) + u.out_first_w;
           if (u32(at) < u.out_w) {
-            y[line + u32(at)] = activate(y_${f}_${r}_${c} + offset);
+            y[line + u32(at)] = finish(line + u32(at), y_${f}_${r}_${c} + offset);
           }
         }
 //# end
 //# else
 //# for s in 0..STORES
         if (column + ${s*STORE}u < u.out_w) {
+          let to = (line + column) / ${STORE}u + ${s}u;
+          y[to] = finish(to, Stored(
 //# for i in 0..STORE
-          let y_${i} = activate(y_${f}_${r}_${s*STORE+i} + offset);
+            y_${f}_${r}_${s*STORE+i} + offset,
 //# end
-//# if STORE == 4
-          y[(line + column) / 4u + ${s}u] = vec4f(y_0, y_1, y_2, y_3);
-//# else
-//# if STORE == 2
-          y[(line + column) / 2u + ${s}u] = vec2f(y_0, y_1);
-//# else
-          y[line + column + ${s}u] = y_0;
-//# end
-//# end
+          ));
         }
 //# end
 //# end

@@ -134,7 +134,7 @@ fn main(
 //# for h in 0..COLUMN_GROUPS
 //# for s in 0..4
       if (y_at_${h}_${s} != NOWHERE) {
-        y[y_at_${h}_${s} + f * plane] = activate(y_${g}_${r}_${h}[${s}] + offset);
+        y[y_at_${h}_${s} + f * plane] = finish(y_at_${h}_${s} + f * plane, y_${g}_${r}_${h}[${s}] + offset);
       }
 //# end
 //# end

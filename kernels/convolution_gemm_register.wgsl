@@ -99,7 +99,7 @@ fn main(
 //# end
 //# for c in 0..COLUMNS
       if (y_at_${c} != NOWHERE) {
-        y[y_at_${c} + f * plane] = activate(y_${g}_${c}[${r}] + offset);
+        y[y_at_${c} + f * plane] = finish(y_at_${c} + f * plane, y_${g}_${c}[${r}] + offset);
       }
 //# end
     }

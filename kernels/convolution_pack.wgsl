@@ -5,10 +5,11 @@
 // multiple of 4, and channel from `channels` to `summed`.
 // Tap t of a dimension is tap first + t · step of the kernel, counted from the other end if TRANSPOSE.
 // TRANSPOSE: the roles of filters and channels are swapped, for the gradient to the input; then m counts the channels of a
-// group and `channel` its filters. One invocation of 64 per element, flat workgroup index. Exact.
+// group and `channel` its filters. One invocation of 64 per RUN neighbours (a divisor of padded), flat workgroup index: what they
+// share is divided out once. Exact.
 
 struct Uniforms {
-  length: u32, // of packed
+  runs: u32, // of packed
   padded: u32,
   rows: u32, // m's true range
   summed: u32, // channels in packed, of a group
@@ -30,11 +31,12 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (workgroup.y * workgroups.x + workgroup.x) * 64u + lane;
-  if (i >= u.length) {
+  if (i >= u.runs) {
     return;
   }
-  let m = i % u.padded;
-  var rest = i / u.padded;
+  let begin = i * ${RUN}u;
+  let m = begin % u.padded;
+  var rest = begin / u.padded;
 //# if TAPS_FIRST
   let channel = rest % u.summed;
   rest /= u.summed;
@@ -53,17 +55,21 @@ fn main(
   rest /= u.summed;
 //# end
   let group = rest;
-  if (m >= u.rows || channel >= u.channels) {
-    packed_weight[i] = 0.0;
-    return;
-  }
-//# if TRANSPOSE
-  let outer = group * u.channels + channel;
-  let at = outer * u.rows + m;
-//# else
-  let outer = group * u.rows + m;
-  let at = outer * u.channels + channel;
-//# end
   let tap = (at_d * u.k_h + at_h) * u.k_w + at_w;
-  packed_weight[i] = weight[at * (u.k_d * u.k_h * u.k_w) + tap];
+//# for r in 0..RUN
+  {
+    var value = 0.0;
+    if (m + ${r}u < u.rows && channel < u.channels) {
+//# if TRANSPOSE
+      let outer = group * u.channels + channel;
+      let at = outer * u.rows + m + ${r}u;
+//# else
+      let outer = group * u.rows + m + ${r}u;
+      let at = outer * u.channels + channel;
+//# end
+      value = weight[at * (u.k_d * u.k_h * u.k_w) + tap];
+    }
+    packed_weight[begin + ${r}u] = value;
+  }
+//# end
 }

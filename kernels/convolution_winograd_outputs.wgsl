@@ -71,7 +71,8 @@ fn main(
     if (tile < u.tiles && top + ${r}u < u.out_h) {
 //# for c in 0..TILE
       if (left + ${c}u < u.out_w) {
-        y[begin + ${r}u * u.out_w + ${c}u] = activate(column_${c}[${r}][${s}] + offset);
+        let to = begin + ${r}u * u.out_w + ${c}u;
+        y[to] = finish(to, column_${c}[${r}][${s}] + offset);
       }
 //# end
     }

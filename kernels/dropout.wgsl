@@ -1,8 +1,9 @@
-// y[i] = x[i] / (1 - rate) where the random number of i is at least rate, else 0; NaN stays NaN.
+// y[i] = x[i] / (1 - rate) where the random number of i is at least rate, else 0, NaN staying NaN; times a slope, see
+// epilogue.wgsl.
 //
 // x, y (n) f32. Random numbers as in random_fill.wgsl: the same key and counter give the same mask, so the gradient
 // is this kernel applied to dy and no mask is stored. One invocation of 64 per two elements, flat workgroup index.
-// Error: 1 rounding. Source: N. Srivastava et al., JMLR 15 (2014), in the inverted form.
+// Error: 1 rounding, and that of the slope. Source: N. Srivastava et al., JMLR 15 (2014), in the inverted form.
 
 struct Uniforms {
   length: u32,
@@ -33,7 +34,7 @@ fn main(
   if (2u * i + ${j}u < u.length) {
     let v = x[2u * i + ${j}u];
     let dropped = unit_interval(words[${j}]) < u.rate && !is_nan(v);
-    y[2u * i + ${j}u] = select(u.scale * v, 0.0, dropped);
+    y[2u * i + ${j}u] = finish(2u * i + ${j}u, select(u.scale * v, 0.0, dropped));
   }
 //# end
 }

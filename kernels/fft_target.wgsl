@@ -33,11 +33,13 @@ fn store(line: u32, position: u32, item: u32, value: vec2f) {
   let plane = plane_of(item) + u32(column);
   let even = place_h(2u * line, tile / u.tiles_w);
   if (even >= 0) {
-    result[plane + u32(even) * u.size_w] = activate(u.scale * value.x + offset);
+    let at = plane + u32(even) * u.size_w;
+    result[at] = finish(at, u.scale * value.x + offset);
   }
   let odd = place_h(2u * line + 1u, tile / u.tiles_w);
   if (odd >= 0) {
-    result[plane + u32(odd) * u.size_w] = activate(u.scale * value.y + offset);
+    let at = plane + u32(odd) * u.size_w;
+    result[at] = finish(at, u.scale * value.y + offset);
   }
 //# end
 }

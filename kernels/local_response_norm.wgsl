@@ -2,7 +2,8 @@
 // from c - before to c + after that exist:
 //   forward: y = x · s^-β,  s = k + α / size · Σ x_j²
 //   terms:   y = dy · s^-β, t = dy · x · s^(-β - 1)   with the same s
-//   collect: y = y - 2αβ / size · x · Σ t_j           before and after exchanged: the windows that have channel c
+//   collect: y = y - 2αβ / size · x · Σ t_j           before and after exchanged: the windows that have channel c;
+//            times a slope, see epilogue.wgsl, which belongs to this mode alone
 //
 // x, dy, y, t (rows, channels, area) f32, or vec4 if VECTOR (area a multiple of 4). An invocation of 64 computes 4 neighbouring
 // channels at one place, so that an input is read once for the windows that share it; flat workgroup index over
@@ -97,7 +98,7 @@ fn main(
   if (first + ${C}u < u.channels) {
     let at = begin + (first + ${C}u) * u.area;
 //# if MODE == collect
-    y[at] -= u.factor * x[at] * sum_${C};
+    y[at] = finish(at, y[at] - u.factor * x[at] * sum_${C});
 //# else
     let s = u.k + u.factor * sum_${C};
     let power = power_of(s);

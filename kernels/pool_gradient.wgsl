@@ -1,5 +1,5 @@
 // Gradient of pooling to its input, gathered: dx[i] = Σ over the windows o that contain i, of dy[o] if the winner of o lies at i
-// (MODE max), or of dy[o] / count of o (MODE average).
+// (MODE max), or of dy[o] / count of o (MODE average); times a slope, see epilogue.wgsl. For large windows, and for volumes.
 //
 // dy, winners (planes, out_d, out_h, out_w), dx (planes, in_d, in_h, in_w) f32 and u32, as in pool.wgsl.
 // One invocation of 64 for RUN neighbours of a row, flat workgroup index. K_W and STRIDE_W are parameters of the text: a division by
@@ -93,7 +93,7 @@ fn main(
   let at = row * u.in_w + column;
 //# for r in 0..RUN
   if (column + ${r}u < u.in_w) {
-    dx[at + ${r}u] = sum_${r};
+    dx[at + ${r}u] = finish(at + ${r}u, sum_${r});
   }
 //# end
 }

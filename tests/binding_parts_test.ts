@@ -99,6 +99,12 @@ const EXACT: Readonly<Record<string, Operation>> = {
   "max over the third axis": (recorder, { x }) => max(recorder, x, { axis: 2 }),
   "argmax over the last axis": (recorder, { x }) => argmax(recorder, x, { axis: -1 }),
   dropout: (recorder, { x }) => dropout(recorder, x, { rate: 0.3, seed: 5 }),
+  "dropout on the way back": (recorder, { x, dy }) =>
+    dropout(recorder, dy, {
+      rate: 0.3,
+      seed: 5,
+      gradient: { activation: "relu", saved: x },
+    }),
   "gather in order": (recorder, { x }) => gatherRows(recorder, x, { rows: IMAGES }),
   "gather whole numbers in order": (recorder, { numbers }) =>
     gatherRows(recorder, numbers, { rows: IMAGES }),
@@ -109,7 +115,10 @@ const EXACT: Readonly<Record<string, Operation>> = {
   split: (recorder, { x }) => split(recorder, x, [1, x.shape[1]! - 1])[1]!,
   localResponseNorm: (recorder, { x }) => localResponseNorm(recorder, x, { size: 3 }),
   "localResponseNorm gradient": (recorder, { x, dy }) =>
-    localResponseNormGradient(recorder, x, dy, { size: 3 }),
+    localResponseNormGradient(recorder, x, dy, {
+      size: 3,
+      gradient: { activation: "relu", saved: x },
+    }),
   "max pool": (recorder, { x }) => maxPool(recorder, x, pool).y,
   "max pool gradient": (recorder, { x }) => {
     const { y, winners } = maxPool(recorder, x, pool);
@@ -118,7 +127,8 @@ const EXACT: Readonly<Record<string, Operation>> = {
   "average pool": (recorder, { x }) => averagePool(recorder, x, pool),
   "average pool gradient": (recorder, { x }) => {
     const y = averagePool(recorder, x, pool);
-    return averagePoolGradient(recorder, y, { ...pool, inputShape: x.shape });
+    const gradient = { activation: "relu", saved: x } as const;
+    return averagePoolGradient(recorder, y, { ...pool, inputShape: x.shape, gradient });
   },
   ...Object.fromEntries(ALGORITHMS.flatMap((algorithm): [string, Operation][] => [
     [
@@ -129,7 +139,12 @@ const EXACT: Readonly<Record<string, Operation>> = {
     [
       `convolution input gradient, ${algorithm}`,
       (recorder, { x, dz, weight }) =>
-        conv2dInputGradient(recorder, dz, weight, { padding: 1, inputShape: x.shape, algorithm }),
+        conv2dInputGradient(recorder, dz, weight, {
+          padding: 1,
+          inputShape: x.shape,
+          algorithm,
+          gradient: { activation: "tanh", saved: x },
+        }),
     ],
   ])),
 };

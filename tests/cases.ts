@@ -12,6 +12,7 @@
 import type { Row } from "./case.ts";
 import { AUGMENT_ROWS } from "./cases_augment.ts";
 import { BATCH_NORM_ROWS } from "./cases_batch_norm.ts";
+import { CHANNEL_SUM_ROWS } from "./cases_channel_sums.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { CONVOLUTION_TEXEL_ROWS } from "./cases_convolution_texels.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
@@ -38,6 +39,7 @@ import { WINOGRAD_ROWS } from "./cases_winograd.ts";
 export const ROWS: readonly Row[] = [
   ...ELEMENTWISE_ROWS,
   ...REDUCTION_ROWS,
+  ...CHANNEL_SUM_ROWS,
   ...SOFTMAX_ROWS,
   ...LOSS_ROWS,
   ...LOSS_STATISTICS_ROWS,

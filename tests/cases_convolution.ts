@@ -22,12 +22,14 @@ import {
   blank,
   type Expected,
   floats,
+  type Input,
   makeCase,
   pick,
   reference,
   type Refusal,
   type Row,
 } from "./case.ts";
+import { drawSlope, withSlopeOf } from "./rounded_slopes.ts";
 import {
   completed,
   type DrawnConvolution,
@@ -83,15 +85,37 @@ const REFUSALS: readonly (readonly Refusal[])[] = [
         conv2d(gpu, blank(gpu, 1, 3, 8, 8), blank(gpu, 4, 3, 3, 3), { stride: 2 } as never),
     },
   ],
-  [{
-    what: "dy of another shape",
-    error: ShapeError,
-    message: /^conv2dInputGradient: dy: expected shape \[1, 4, 6, 6\], got \[1, 4, 6, 5\]/,
-    call: (gpu) =>
-      conv2dInputGradient(gpu, blank(gpu, 1, 4, 6, 5), blank(gpu, 4, 3, 3, 3), {
-        inputShape: [1, 3, 8, 8],
-      }),
-  }],
+  [
+    {
+      what: "dy of another shape",
+      error: ShapeError,
+      message: /^conv2dInputGradient: dy: expected shape \[1, 4, 6, 6\], got \[1, 4, 6, 5\]/,
+      call: (gpu) =>
+        conv2dInputGradient(gpu, blank(gpu, 1, 4, 6, 5), blank(gpu, 4, 3, 3, 3), {
+          inputShape: [1, 3, 8, 8],
+        }),
+    },
+    {
+      what: "the slope of outputs in place of inputs",
+      error: ShapeError,
+      message: /^conv2dInputGradient: gradient.saved: expected shape \[1, 3, 8, 8\], got/,
+      call: (gpu) =>
+        conv2dInputGradient(gpu, blank(gpu, 1, 4, 6, 6), blank(gpu, 4, 3, 3, 3), {
+          inputShape: [1, 3, 8, 8],
+          gradient: { activation: "relu", saved: blank(gpu, 1, 4, 6, 6) },
+        }),
+    },
+    {
+      what: "the slope of a function that does not exist",
+      error: OptionError,
+      message: /^conv2dInputGradient: gradient.activation: expected one of "linear"/,
+      call: (gpu) =>
+        conv2dInputGradient(gpu, blank(gpu, 1, 4, 6, 6), blank(gpu, 4, 3, 3, 3), {
+          inputShape: [1, 3, 8, 8],
+          gradient: { activation: "swish" as never, saved: blank(gpu, 1, 3, 8, 8) },
+        }),
+    },
+  ],
   [{
     what: "weights of another shape",
     error: ShapeError,
@@ -171,6 +195,10 @@ function drawPool(random: Random, index: number): { x: Shape; options: PoolOptio
   }
 }
 
+interface PoolGradientInputs extends Record<string, Input<Float32Array>> {
+  dy: Input<Float32Array>;
+}
+
 /** Exact values. */
 const exact = ({ shape, data }: NdArray): Expected => ({ shape, values: data });
 
@@ -209,7 +237,7 @@ const poolRows: Row[] = [
   },
   {
     name: "max pool gradient",
-    kernels: ["pool.wgsl", "pool_gradient.wgsl"],
+    kernels: ["pool.wgsl", "pool_gradient.wgsl", "pool_gradient_blocks.wgsl"],
     draws: 36,
     draw: (random, index) => {
       const { x, options } = drawPool(random, index);
@@ -262,7 +290,7 @@ const poolRows: Row[] = [
     },
     {
       name: `average pool gradient, ${countPadding ? "padding" : "elements"} counted`,
-      kernels: ["pool_gradient.wgsl", "pool_count.wgsl"],
+      kernels: ["pool_gradient.wgsl", "pool_gradient_blocks.wgsl", "pool_count.wgsl"],
       draws: 34,
       draw: (random, index) => {
         const { x, options } = drawPool(random, index);
@@ -270,17 +298,27 @@ const poolRows: Row[] = [
         const { inputShape: _, ...forward } = all;
         const zero = { shape: x, values: new Float32Array(sizeOf(x)) };
         const y = pools.averagePool(reference(zero), forward).shape;
+        const slope = random.integer(2) === 0 ? undefined : drawSlope(random, "relu", x);
+        const inputs: PoolGradientInputs = {
+          dy: floats(random, y),
+          ...(slope && { saved: slope.saved }),
+        };
         return makeCase(
           show(all),
-          { dy: floats(random, y) },
-          (recorder, { dy }) => ({ dx: averagePoolGradient(recorder, dy, all) }),
+          inputs,
+          (recorder, { dy, saved }) => ({
+            dx: averagePoolGradient(recorder, dy, {
+              ...all,
+              ...(saved && { gradient: { activation: "relu", saved } }),
+            }),
+          }),
           (inputs) => {
             const dy = reference(inputs.dy);
             const dx = pools.averagePoolBackward(dy, all);
             const absolute = { ...dy, data: dy.data.map(Math.abs) };
-            return {
-              dx: sums(dx, pools.averagePoolBackward(absolute, all), sizeOf(dy.shape.slice(2)) + 3),
-            };
+            const magnitude = pools.averagePoolBackward(absolute, all);
+            const expected = sums(dx, magnitude, sizeOf(dy.shape.slice(2)) + 3);
+            return { dx: slope ? withSlopeOf(slope, inputs.saved!, expected) : expected };
           },
         );
       },

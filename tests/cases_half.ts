@@ -20,6 +20,7 @@ import {
   type Row,
 } from "./case.ts";
 import { BATCH_NORM_ROWS } from "./cases_batch_norm.ts";
+import { CHANNEL_SUM_ROWS } from "./cases_channel_sums.ts";
 import { CONVOLUTION_ROWS } from "./cases_convolution.ts";
 import { DENSE_ROWS } from "./cases_dense.ts";
 import { ELEMENTWISE_ROWS } from "./cases_elementwise.ts";
@@ -154,6 +155,7 @@ export const HALF_ROWS: readonly Row[] = [
   // These derive their bounds from the very f(x) that was saved.
   ...rowsInHalf(ELEMENTWISE_ROWS, /^(sigmoid|gelu) gradient$/, ["dy"], 6),
   ...rowsInHalf(REDUCTION_ROWS, /^(sum|sumOfSquares)$/, ["all"], 8),
+  ...rowsInHalf(CHANNEL_SUM_ROWS, /sums/, ["all"], 8),
   ...rowsInHalf(SOFTMAX_ROWS, /^softmax/, ["all"], 8),
   ...rowsInHalf(RANDOM_ROWS, /^dropout$/, ["all"], 8),
   ...rowsInHalf(MATMUL_ROWS, /^matmul (plain|register 4×4|block 64)[^,]*$/, ["a", "b"], 16),
@@ -161,11 +163,11 @@ export const HALF_ROWS: readonly Row[] = [
   ...rowsInHalf(MATMUL_ROWS, /, mixed alignment$/, ["a"], 8),
   ...rowsInHalf(BATCHED_MATMUL_ROWS, /^batched/, ["a", "b"], 8),
   ...rowsInHalf(DENSE_ROWS, /^dense gradients$/, ["all"], 8),
-  ...rowsInHalf(CONVOLUTION_ROWS, /^convolution/, ["x", "weight", "dy"], 12),
-  ...rowsInHalf(CONVOLUTION_ROWS, /pool/, ["x", "dy"], 8),
+  ...rowsInHalf(CONVOLUTION_ROWS, /^convolution/, ["x", "weight", "dy", "saved"], 12),
+  ...rowsInHalf(CONVOLUTION_ROWS, /pool/, ["x", "dy", "saved"], 8),
   ...rowsInHalf(FFT_ROWS, /^convolution fft$/, ["x", "weight", "dy"], 6),
   ...rowsInHalf(WINOGRAD_ROWS, /tiles of 2$/, ["x", "weight", "dy"], 6),
-  ...rowsInHalf(NORMALIZATION_ROWS, /^localResponseNorm/, ["x", "dy"], 8),
+  ...rowsInHalf(NORMALIZATION_ROWS, /^localResponseNorm/, ["x", "dy", "saved"], 8),
   ...rowsInHalf(NORMALIZATION_ROWS, /^channelStatistics$/, ["x"], 8),
   ...rowsInHalf(BATCH_NORM_ROWS, /^batchNorm/, ["x", "dy"], 8),
   ...rowsInHalf(LAYER_ROWS, /^(concatenate|split)$/, ["all"], 8),

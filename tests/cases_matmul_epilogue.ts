@@ -6,33 +6,23 @@
  */
 
 import { OptionError, ShapeError } from "../src/errors.ts";
-import {
-  ACTIVATION_NAMES,
-  type ActivationName,
-  gradientNeedsInput,
-} from "../src/ops/activation_source.ts";
+import { ACTIVATION_NAMES, type ActivationName } from "../src/ops/activation_source.ts";
 import { matmul, type MatmulOptions } from "../src/ops/matmul.ts";
 import type { MatmulPlan } from "../src/ops/matmul_plan.ts";
 import type { Random } from "../src/random.ts";
-import { activation, activationBackward } from "../src/reference/activations.ts";
-import { ndArray } from "../src/reference/nd_array.ts";
-import { sizeOf } from "../src/shape.ts";
 import {
   blank,
   type Case,
-  type Expected,
   floats,
   type Input,
   makeCase,
   pick,
   type Refusal,
   type Row,
-  within,
 } from "./case.ts";
-import { roundedSaved } from "./cases_elementwise.ts";
 import { expectMatmul } from "./cases_matmul.ts";
 import { expectReduction } from "./cases_reductions.ts";
-import { roundedActivationGradient } from "./rounded_activations.ts";
+import { drawSlope, withSlopeOf } from "./rounded_slopes.ts";
 
 const TILE = { rowGroups: 1, columnGroups: 1 } as const;
 
@@ -67,15 +57,11 @@ function draw(random: Random, index: number): Case {
   const withSlope = !transposeA || random.integer(2) === 0;
   const side = () => pick(random, whole ? [4, 8, 20, 36, 68] : [0, 1, 2, 3, 5, 13, 33, 65]);
   const [m, n, k] = [side(), side(), side()];
-  const z = floats(random, [m, n], 3);
-  const y = activation(name, ndArray(z.shape, z.values));
-  const saved: Input<Float32Array> = gradientNeedsInput(name)
-    ? z
-    : { shape: z.shape, values: Float32Array.from(y.data) };
+  const slope = drawSlope(random, name, [m, n]);
   const inputs: EpilogueInputs = {
     a: floats(random, transposeA ? [k, m] : [m, k]),
     b: floats(random, transposeB ? [n, k] : [k, n]),
-    ...(withSlope ? { saved } : {}),
+    ...(withSlope ? { saved: slope.saved } : {}),
   };
   return makeCase(
     `${JSON.stringify({ transposeA, transposeB })} ${name} ${
@@ -96,32 +82,9 @@ function draw(random: Random, index: number): Case {
     },
     ({ a, b, saved }) => {
       const sum = expectMatmul({ a, b }, { transposeA, transposeB, activation: "linear" });
-      const c = saved === undefined ? sum : withSlopeOf(name, z, saved, sum);
+      const c = saved === undefined ? sum : withSlopeOf(slope, saved, sum);
       return transposeA ? { c, rowSums: expectReduction("sum", a, 0) } : { c };
     },
-  );
-}
-
-/** f′(z) · dy for a dy with bounds. A NaN in what was saved stands for one in z. */
-function withSlopeOf(
-  name: ActivationName,
-  z: Input<Float32Array>,
-  saved: Input<Float32Array>,
-  dy: Expected,
-): Expected {
-  const x = ndArray(
-    z.shape,
-    z.values.map((value, i) => Number.isNaN(saved.values[i]) ? NaN : value),
-  );
-  const result = activationBackward(name, x, ndArray(dy.shape, Float64Array.from(dy.values)));
-  return within(
-    result,
-    Array.from({ length: sizeOf(z.shape) }, (_, i) =>
-      roundedActivationGradient(
-        name,
-        roundedSaved(name, z.values[i]!, saved.values[i]!),
-        { value: dy.values[i]!, error: dy.bounds![i]! },
-      )),
   );
 }
 

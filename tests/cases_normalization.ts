@@ -29,7 +29,13 @@ import {
   roundedResponses,
   roundedStatistics,
 } from "./rounded_normalization.ts";
+import { drawSlope, withSlopeOf } from "./rounded_slopes.ts";
 import { add, exact, literal, multiply } from "./rounding.ts";
+
+interface GradientInputs extends Record<string, Input<Float32Array>> {
+  x: Input<Float32Array>;
+  dy: Input<Float32Array>;
+}
 
 /** Shapes [n, c, …] with few and many values for each channel, in rows that can be read as vec4 and others. */
 export function drawChannels(random: Random, least = 0): Shape {
@@ -146,23 +152,46 @@ const responseRows: Row[] = [
     draws: 60,
     draw: (random, index) => {
       const { options, shape } = drawResponse(random, index);
+      const slope = random.integer(3) > 0 ? undefined : drawSlope(random, "relu", shape);
+      const inputs: GradientInputs = {
+        x: floats(random, shape, 3),
+        dy: floats(random, shape),
+        ...(slope && { saved: slope.saved }),
+      };
       return makeCase(
         show(options),
-        { x: floats(random, shape, 3), dy: floats(random, shape) },
-        (recorder, { x, dy }) => ({ dx: localResponseNormGradient(recorder, x, dy, options) }),
+        inputs,
+        (recorder, { x, dy, saved }) => ({
+          dx: localResponseNormGradient(recorder, x, dy, {
+            ...options,
+            ...(saved && { gradient: { activation: "relu", saved } }),
+          }),
+        }),
         (inputs) => {
           const [x, dy] = [reference(inputs.x), reference(inputs.dy)];
           const dx = oracle.localResponseNormBackward(x, dy, options);
-          return { dx: within(dx, roundedResponseGradients(x, dy, options)) };
+          const expected = within(dx, roundedResponseGradients(x, dy, options));
+          return { dx: slope ? withSlopeOf(slope, inputs.saved!, expected) : expected };
         },
       );
     },
-    refusals: [{
-      what: "dy of another shape",
-      error: ShapeError,
-      message: /^localResponseNormGradient: dy: expected shape \[2, 3\], got \[3, 2\]/,
-      call: (gpu) => localResponseNormGradient(gpu, blank(gpu, 2, 3), blank(gpu, 3, 2)),
-    }],
+    refusals: [
+      {
+        what: "dy of another shape",
+        error: ShapeError,
+        message: /^localResponseNormGradient: dy: expected shape \[2, 3\], got \[3, 2\]/,
+        call: (gpu) => localResponseNormGradient(gpu, blank(gpu, 2, 3), blank(gpu, 3, 2)),
+      },
+      {
+        what: "saved values of another shape",
+        error: ShapeError,
+        message: /^localResponseNormGradient: gradient.saved: expected shape \[2, 3\], got/,
+        call: (gpu) => {
+          const gradient = { activation: "relu", saved: blank(gpu, 3, 2) } as const;
+          localResponseNormGradient(gpu, blank(gpu, 2, 3), blank(gpu, 2, 3), { gradient });
+        },
+      },
+    ],
   },
 ];
 

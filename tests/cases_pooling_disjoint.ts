@@ -50,7 +50,7 @@ function draw(random: Random, index: number): Case {
 /** The rows of this file. */
 export const DISJOINT_POOL_ROWS: readonly Row[] = [{
   name: "max pool, windows side by side",
-  kernels: ["pool.wgsl", "pool_gradient_disjoint.wgsl"],
+  kernels: ["pool.wgsl", "pool_gradient_blocks.wgsl"],
   draws: 120,
   draw,
 }];

@@ -35,6 +35,7 @@ import {
   sqrt,
   trigonometric,
 } from "./rounding.ts";
+import { drawSlope, withSlopeOf } from "./rounded_slopes.ts";
 
 /** Elements of a workgroup: two for each of 64 invocations. */
 const TILE = 128;
@@ -170,6 +171,42 @@ export function expectDropout({ shape, values }: Input, key: Key, rate: number):
   });
   return fromRounded(shape, numbers);
 }
+
+interface DropoutInputs extends Record<string, Input<Float32Array>> {
+  dy: Input<Float32Array>;
+}
+
+/** Dropout on the way back, with the slope of the activation before it. */
+const dropoutGradientRow: Row = {
+  name: "dropout on the way back",
+  kernels: ["dropout.wgsl"],
+  draws: 40,
+  draw: (random) => {
+    const rate = pick(random, [0.1, 0.5, float(random, 0, 1)]);
+    const key = drawKey(random);
+    const dy = floats(random, anyShape(random, TILE));
+    const slope = drawSlope(random, pick(random, ["relu", "tanh", "gelu"]), dy.shape);
+    const inputs: DropoutInputs = { dy, saved: slope.saved };
+    return makeCase(
+      `rate ${rate}, ${describe(key)}`,
+      inputs,
+      (recorder, { dy, saved }) => {
+        const gradient = { activation: slope.name, saved: saved! };
+        return { dz: dropout(recorder, dy, { rate, ...key, gradient }) };
+      },
+      ({ dy, saved }) => ({ dz: withSlopeOf(slope, saved!, expectDropout(dy, key, rate)) }),
+    );
+  },
+  refusals: [{
+    what: "saved values of another shape",
+    error: ShapeError,
+    message: /^dropout: gradient.saved: expected shape \[2\], got \[3\]/,
+    call: (gpu) => {
+      const gradient = { activation: "relu", saved: blank(gpu, 3) } as const;
+      dropout(gpu, blank(gpu, 2), { rate: 0.5, seed: 1, gradient });
+    },
+  }],
+};
 
 const dropoutRow: Row = {
   name: "dropout",
@@ -321,6 +358,7 @@ export const RANDOM_ROWS: readonly Row[] = [
   uniformRow,
   normalRow,
   dropoutRow,
+  dropoutGradientRow,
   gatherRow,
   examplesRow,
 ];

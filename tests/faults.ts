@@ -140,6 +140,12 @@ const RANDOM: readonly Fault[] = [
   fault("dropout", "kept and dropped exchanged", "< u.rate", "> u.rate"),
   fault("dropout", "missing NaN guard", " && !is_nan(v)", ""),
   fault("dropout", "one word for both", "words[1]", "words[0]"),
+  fault("dropout on the way back", "slope of the neighbour", "finish(2u * i + 1u", "finish(2u * i"),
+  fault("dropout on the way back", "slope left out", "activation_gradient(before, sum)", "sum"),
+  fault("channel sums", "half of the invocations left out", "lane < 1u)", "lane < 0u)"),
+  fault("channel sums", "a number of four left out", "(total.z + total.w)", "total.z"),
+  fault("channel sums", "planes of another channel", "u.channels + channel)", "u.channels)"),
+  fault("channel sums", "images left out", /n \+= \d+u \/ \d+u/, "n += 64u"),
   fault(
     "gatherExamples",
     "targets in another order",

@@ -10,6 +10,12 @@ const SIDE_BY_SIDE = "max pool, windows side by side";
 
 const TEXELS = "convolution from texels";
 const TEXEL_WEIGHTS = `${TEXELS} weight gradient`;
+/** Where a gradient is multiplied with a slope. */
+const SLOPE = /activation_gradient\(before(?:\[\d\])?, (sum(?:\[\d\])?)\)/;
+
+const AVERAGE_BACK = "average pool gradient, padding counted";
+
+const BACK = "convolution input gradient";
 
 const GEMM = "convolution gemm";
 const GEMM_WEIGHTS = "convolution gemm weight gradient";
@@ -26,7 +32,7 @@ const CONVOLUTION: readonly Fault[] = [
   fault("convolution", "shared: weight of another lane", "(part_0, 1u)", "(part_0, 2u)"),
   fault(MANY, "shared: weights of the first tile", /padded \+ tile \* \d+u/, "padded"),
   fault("convolution", "shared: column beyond the row", /column \+ \d+u < u\.out_w/, "true"),
-  fault("convolution", "shared: second store like the first", /(column\) \/ [24]u) \+ 1u/, "$1"),
+  fault("convolution", "shared: second store like the first", /(column\) \/ [124]u) \+ 1u/, "$1"),
   fault(
     "convolution input gradient",
     "shared: rows of a block all alike",
@@ -49,6 +55,24 @@ const CONVOLUTION: readonly Fault[] = [
   fault(TEXEL_WEIGHTS, "padding within a texel lost", /u\.pad_w \+ [123]/, "u.pad_w"),
   fault("convolution input gradient", "taps not turned", "(u.taps_w - 1u - tap_w)", "tap_w"),
   fault("convolution input gradient", "residue misplaced", "+ u.out_first_w", "+ 0"),
+  fault(BACK, "slope left out", SLOPE, "$1"),
+  fault(
+    BACK,
+    "activation in place of its slope",
+    SLOPE,
+    "activate($1)",
+  ),
+  fault(BACK, "slope of another column", "finish(begin + column + ", "finish(begin + ", true),
+  fault(BACK, "scattered: slope of another place", "finish(begin + u32(at)", "finish(begin", true),
+  fault(BACK, "shared: slope of another place", "finish(to,", "finish(to + 1u,"),
+  fault(`${GEMM} input gradient`, "slope of the first channel", " + f * plane, y_", ", y_"),
+  fault(
+    `${GEMM} input gradient`,
+    "slope of the first channel, block",
+    " + f * plane, y_",
+    ", y_",
+    true,
+  ),
   fault("convolution weight gradient", "wrong image", "u.first + n", "n", true),
   fault("convolution weight gradient", "first part only", "part * u.part_rows", "0u"),
   fault(MANY_WEIGHTS, "shared: wrong image", "n = u.first + r", "n = r"),
@@ -77,26 +101,40 @@ const CONVOLUTION: readonly Fault[] = [
   fault("convolution im2col", "padding forgotten", ") - u.pad_h", ")"),
   fault("convolution im2col", "taps transposed", "rest % u.k_w", "rest % u.k_h"),
   fault("convolution im2col input gradient", "every tap", "begin_w % u.stride_w != 0u || ", ""),
+  fault("convolution im2col input gradient", "slope of the first image", "finish(at,", "finish(i,"),
   fault("convolution im2col input gradient", "tap lost", "h < u.k_h", "h + 1u < u.k_h"),
 ];
 
 const POOLS: readonly Fault[] = [
   fault("max pool", "minimum", "value > best", "value < best"),
-  fault("max pool", "missing NaN guard", " || (is_nan(value) && !is_nan(best))", ""),
-  fault(
-    SIDE_BY_SIDE,
-    "winner of another column",
-    "value_0, winner_0 == 0u",
-    "value_0, winner_0 == 1u",
-  ),
-  fault(SIDE_BY_SIDE, "window beyond the last", "window + 1u < u.out_w", "true"),
-  fault(SIDE_BY_SIDE, "gap behind the last not 0", "var value_0 = 0.0", "var value_0 = 7.0"),
-  fault(SIDE_BY_SIDE, "strips mixed up", "strip % u.strips", "strip / u.strips"),
+  fault("max pool", "missing NaN guard", / \|\| \(is_nan\(value\) && !is_nan\(best_\d\)\)/, ""),
+  fault(SIDE_BY_SIDE, "winner of another column", "winner == 0u", "winner == 1u"),
+  fault(SIDE_BY_SIDE, "window beyond the last", "&& w < u.out_w", "&& true"),
+  fault(SIDE_BY_SIDE, "gap behind the last not 0", "var sum_0_0 = 0.0", "var sum_0_0 = 7.0"),
+  fault(SIDE_BY_SIDE, "blocks mixed up", "% u.blocks_h", "/ u.blocks_h"),
+  fault(SIDE_BY_SIDE, "column beyond the row", "if (column < u.in_w)", "if (true)"),
   fault(SIDE_BY_SIDE, "minimum", "value > best", "value < best"),
-  fault(SIDE_BY_SIDE, "first element twice", "x[row + 1u]", "x[row]"),
+  fault(SIDE_BY_SIDE, "first element twice", "let value = x_1;", "let value = x_0;"),
+  fault("max pool", "output beyond the row", /column \+ [123]u < u\.out_w/, "true"),
   fault("max pool gradient", "rows of a window mixed up", "at_h - h * u.stride_h", "at_h"),
   fault("max pool gradient", "last window dropped", "/ u.stride_h + 1u", "/ u.stride_h"),
-  fault("average pool gradient, padding counted", "missing count", /\/ window_count\(.*\)/, ""),
+  fault("max pool gradient", "padding forgotten", "- u32(u.pad_w)", ""),
+  fault(
+    "max pool gradient",
+    "windows that do not exist",
+    "let exists = h < u.out_h && w < u.out_w",
+    "let exists = true",
+  ),
+  fault(AVERAGE_BACK, "missing count", /\/ window_count\(.*\)/, ""),
+  fault(AVERAGE_BACK, "missing count in blocks", "dy[at] / count", "dy[at]"),
+  fault(AVERAGE_BACK, "slope of another element", "finish(to,", "finish(to + 1u,"),
+  fault(
+    SIDE_BY_SIDE,
+    "columns of the first store again",
+    / \+ [24]u - u32\(u\.pad_w\)/,
+    " - u32(u.pad_w)",
+  ),
+  fault(AVERAGE_BACK, "slope left out", SLOPE, "$1"),
 ];
 
 const DX = "convolution fft input gradient";
@@ -122,6 +160,7 @@ const FFT: readonly Fault[] = [
   fault("convolution fft", "bias of the first filter", "bias[item % u.inner]", "bias[0]"),
   fault("convolution fft", "terms of another filter", "at_b += u.term_step_b", "at_b += 1u"),
   fault(DX, "filters not turned", "u.direction * i32(position)", "i32(position)"),
+  fault(DX, "slope of the first plane", "finish(at,", "finish(u32(column),"),
   fault(DX, "group of the first channel", "inner / u.inner_group", "0u"),
   fault(DW, "dilation ignored", "at * i32(u.spread_w) == place", "true"),
   fault(DW, "first image of every part", "u.first + plane", "plane"),
@@ -160,6 +199,7 @@ const WINOGRAD: readonly Fault[] = [
   fault(TILES_OF_2, "columns beyond the edge written", "left + 1u < u.out_w", "left < u.out_w"),
   fault(TILES_OF_2, "bias of another filter", "bias[filter_index]", "bias[0]"),
   fault(TILES_OF_2, "tiles filled up are written", "tile < u.tiles && ", ""),
+  fault(TILES_OF_2_BACK, "slope of the tile's first element", "finish(to,", "finish(begin,"),
   fault(TILES_OF_2_BACK, "filters not turned", "begin + 8u - 1u", "begin + 1u"),
   fault(
     TILES_OF_2_BACK,

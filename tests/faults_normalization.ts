@@ -22,8 +22,14 @@ export const NORMALIZATION_FAULTS: readonly Fault[] = [
   fault("localResponseNorm", "missing square", "v * v", "v"),
   fault("localResponseNorm", "wrong sign of the exponent", "-u.beta", "u.beta"),
   fault("localResponseNorm", "missing NaN guard", "<= Bits(0x7f800000u)", "<= Bits(0x7fffffffu)"),
+  fault("localResponseNorm gradient", "slope of the first channel", "finish(at,", "finish(begin,"),
   fault("localResponseNorm gradient", "exponent not one less", "(power / s)", "power"),
-  fault("localResponseNorm gradient", "wrong sign of the sum", "y[at] -= ", "y[at] += "),
+  fault(
+    "localResponseNorm gradient",
+    "wrong sign of the sum",
+    "y[at] - u.factor",
+    "y[at] + u.factor",
+  ),
   fault("channelStatistics", "not corrected by the second walk", "center + shift", "center"),
   fault(
     "channelStatistics",

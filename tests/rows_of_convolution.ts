@@ -22,6 +22,7 @@ import type { NdArray } from "../src/reference/nd_array.ts";
 import { type Shape, sizeOf } from "../src/shape.ts";
 import type { ConvolutionOptions } from "../src/window_options.ts";
 import { type Expected, floats, type Input, makeCase, pick, reference, type Row } from "./case.ts";
+import { drawSlope, withSlopeOf } from "./rounded_slopes.ts";
 
 /** A convolution of random size. */
 export interface DrawnConvolution {
@@ -116,6 +117,11 @@ export interface MethodRows {
   ) => Expected;
 }
 
+interface GradientInputs extends Record<string, Input<Float32Array>> {
+  dy: Input<Float32Array>;
+  weight: Input<Float32Array>;
+}
+
 const show = (options: unknown) => JSON.stringify(options);
 
 /** The options of a case: every third computes the batch in parts, if the method can. */
@@ -194,13 +200,22 @@ export function rowsOfConvolution(method: MethodRows): Row[] {
         const drawn = draw(random, index);
         const { dims } = drawn;
         const options = { ...drawn.options, inputShape: drawn.x };
+        // Some are multiplied with a slope; few functions, since compiling takes time.
+        const activation = index % 3 === 1 ? "relu" : index % 12 === 5 ? "sigmoid" : undefined;
+        const slope = activation && drawSlope(random, activation, drawn.x);
+        const inputs: GradientInputs = {
+          dy: floats(random, drawn.y),
+          weight: floats(random, drawn.weight),
+          ...(slope && { saved: slope.saved }),
+        };
         return makeCase(
-          show(options),
-          { dy: floats(random, drawn.y), weight: floats(random, drawn.weight) },
-          (recorder, { dy, weight }) => ({
+          show({ ...options, activation }),
+          inputs,
+          (recorder, { dy, weight, saved }) => ({
             dx: convolveInputGradient(recorder, dims, dy, weight, {
               ...options,
               ...choice(recorder, "inputGradient", drawn, method.algorithm, index),
+              ...(activation && saved && { gradient: { activation, saved } }),
             }),
           }),
           (inputs) => {
@@ -208,7 +223,8 @@ export function rowsOfConvolution(method: MethodRows): Row[] {
             const terms = weight.data.length / weight.shape[1]!;
             const dx = oracle.convolutionInputGradient(dy, weight, options);
             const magnitude = oracle.convolutionInputGradientMagnitude(dy, weight, options);
-            return { dx: bound(dx, magnitude, terms, drawn, [inputs.dy, inputs.weight]) };
+            const expected = bound(dx, magnitude, terms, drawn, [inputs.dy, inputs.weight]);
+            return { dx: slope ? withSlopeOf(slope, inputs.saved!, expected) : expected };
           },
         );
       },

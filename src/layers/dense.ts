@@ -11,7 +11,7 @@ import { cast } from "../ops/cast.ts";
 import { LONGEST_ROW_SUM, matmul } from "../ops/matmul.ts";
 import { sum } from "../ops/reductions.ts";
 import { type Shape, sizeOf } from "../shape.ts";
-import { activatedSum } from "./fused_activation.ts";
+import { activatedSum, slopeOf } from "./fused_activation.ts";
 import { type Initializer, type InitializerName, resolveInitializer } from "./initializers.ts";
 import type { Layer, LayerContext, LayerOutput, LayerWindow, ParameterSpec } from "./layer.ts";
 
@@ -133,9 +133,7 @@ export class Dense implements Layer {
       this.activation,
       (fused) => matmul(recorder, input, weight, { transposeB: true, ...bias, activation: fused }),
     );
-    const slope = inputActivation === "linear"
-      ? {}
-      : { gradient: { activation: inputActivation, saved: input } };
+    const slope = slopeOf(inputActivation, input);
     const sumsRows = this.useBias && x.shape[0]! <= LONGEST_ROW_SUM;
     const backward = (dy: Tensor): Tensor | undefined => {
       const dz = activated.backward(dy);

@@ -8,6 +8,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
 import { dropout } from "../ops/random.ts";
 import { type Shape, sizeOf } from "../shape.ts";
+import { slopeOf } from "./fused_activation.ts";
 import type { LayerContext, LayerOutput } from "./layer.ts";
 import { ParameterlessLayer } from "./parameterless_layer.ts";
 
@@ -46,12 +47,27 @@ export class Dropout extends ParameterlessLayer {
     return sizeOf(input);
   }
 
-  /** Records the mask's kernel; the step back applies the same mask, computed anew. */
-  override forward(x: Tensor, { recorder, training, random }: LayerContext): LayerOutput {
-    if (!training || this.rate === 0) return { y: x, backward: (dy) => dy };
+  /**
+   * Records the mask's kernel; the step back applies the same mask, computed anew, and the slope of an activation before it.
+   * Without a mask, that slope is left to what follows.
+   */
+  override forward(x: Tensor, context: LayerContext): LayerOutput {
+    const { recorder, training, random, inputActivation } = context;
+    if (!training || this.rate === 0) {
+      return {
+        y: x,
+        backward: (dy) => dy,
+        activation: inputActivation,
+        appliesInputActivation: true,
+      };
+    }
     const options = { ...random, rate: this.rate };
-    const y = dropout(recorder, x, options);
-    return { y, backward: (dy) => dropout(recorder, dy, options) };
+    const slope = slopeOf(inputActivation, x);
+    return {
+      y: dropout(recorder, x, options),
+      backward: (dy) => dropout(recorder, dy, { ...options, ...slope }),
+      appliesInputActivation: true,
+    };
   }
 
   /** The rate. */

@@ -23,7 +23,7 @@ import {
 } from "../ops/convolution_plan.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import type { ConvolutionOptions, FilterOptions } from "../window_options.ts";
-import { activatedSum } from "./fused_activation.ts";
+import { activatedSum, slopeOf } from "./fused_activation.ts";
 import { type Initializer, type InitializerName, resolveInitializer } from "./initializers.ts";
 import type { Layer, LayerContext, LayerOutput, LayerWindow, ParameterSpec } from "./layer.ts";
 
@@ -146,7 +146,7 @@ export abstract class FilterLayer implements Layer {
 
   /** Records the convolution with fused bias and activation. */
   forward(x: Tensor, context: LayerContext): LayerOutput {
-    const { recorder, parameters, gradients, activationType } = context;
+    const { recorder, parameters, gradients, inputActivation, activationType } = context;
     const input = cast(recorder, x, activationType);
     const weight = cast(recorder, parameters["weight"]!, activationType);
     const { filters: _, kernelSize: __, ...window } = this.filtersFor(x.shape.slice(1));
@@ -158,6 +158,7 @@ export abstract class FilterLayer implements Layer {
       (fused) =>
         convolve(recorder, this.#dims, input, weight, { ...move, ...bias, activation: fused }),
     );
+    const slope = slopeOf(inputActivation, input);
     const backward = (dy: Tensor): Tensor | undefined => {
       const dz = activated.backward(dy);
       convolveWeightGradient(recorder, this.#dims, input, dz, {
@@ -169,9 +170,10 @@ export abstract class FilterLayer implements Layer {
       if (!context.inputGradient) return undefined;
       return convolveInputGradient(recorder, this.#dims, dz, weight, {
         ...move,
+        ...slope,
         inputShape: x.shape,
       });
     };
-    return { ...activated, backward };
+    return { ...activated, backward, appliesInputActivation: true };
   }
 }

@@ -7,7 +7,16 @@
 import type { Tensor } from "../gpu/tensor.ts";
 import { type ActivationName, gradientNeedsInput } from "../ops/activation_source.ts";
 import { activation, activationGradient } from "../ops/activations.ts";
+import type { ActivationSlope } from "../ops/epilogue.ts";
 import type { LayerContext, LayerOutput } from "./layer.ts";
+
+/** The option of a gradient's operation to multiply with the slope of x = f(z); none if f is linear. */
+export function slopeOf(
+  activation: ActivationName,
+  x: Tensor,
+): { readonly gradient?: ActivationSlope } {
+  return activation === "linear" ? {} : { gradient: { activation, saved: x } };
+}
 
 /** y = f(z), and the way back to z. */
 export interface ActivatedSum extends Required<Pick<LayerOutput, "y" | "activation">> {

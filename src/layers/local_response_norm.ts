@@ -13,6 +13,7 @@ import {
   type LocalResponseNormOptions,
 } from "../ops/local_response_norm.ts";
 import { type Shape, sizeOf } from "../shape.ts";
+import { slopeOf } from "./fused_activation.ts";
 import type { LayerContext, LayerOutput } from "./layer.ts";
 import { ParameterlessLayer } from "./parameterless_layer.ts";
 
@@ -72,11 +73,13 @@ export class LocalResponseNorm extends ParameterlessLayer {
     return (2 * Math.min(this.options.size, input[0]!) + 4) * sizeOf(input);
   }
 
-  /** Records the normalisation and its gradient. */
-  override forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
+  /** Records the normalisation and its gradient, which is multiplied with the slope of an activation before it. */
+  override forward(x: Tensor, { recorder, inputActivation }: LayerContext): LayerOutput {
+    const options = { ...this.options, ...slopeOf(inputActivation, x) };
     return {
       y: localResponseNorm(recorder, x, this.options),
-      backward: (dy) => localResponseNormGradient(recorder, x, dy, this.options),
+      backward: (dy) => localResponseNormGradient(recorder, x, dy, options),
+      appliesInputActivation: true,
     };
   }
 

@@ -17,6 +17,7 @@ import {
 } from "../ops/pooling.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import { checkPoolOptions, type PoolOptions } from "../window_options.ts";
+import { slopeOf } from "./fused_activation.ts";
 import type { LayerContext, LayerOutput, LayerWindow } from "./layer.ts";
 import { ParameterlessLayer } from "./parameterless_layer.ts";
 
@@ -115,6 +116,21 @@ export abstract class MaxPoolLayer extends PoolLayer {
   }
 }
 
+/** Records an average pool, and the way back. */
+function averagePoolOf(
+  x: Tensor,
+  options: AveragePoolOptions,
+  { recorder, inputActivation }: LayerContext,
+): LayerOutput {
+  const slope = slopeOf(inputActivation, x);
+  return {
+    y: averagePool(recorder, x, options),
+    backward: (dy) =>
+      averagePoolGradient(recorder, dy, { ...options, ...slope, inputShape: x.shape }),
+    appliesInputActivation: true,
+  };
+}
+
 /** y[o] = the mean of a window. */
 export abstract class AveragePoolLayer extends PoolLayer {
   /** Checks the options. */
@@ -122,11 +138,9 @@ export abstract class AveragePoolLayer extends PoolLayer {
     super(dims, options, [...POOL_OPTIONS, "countPadding"]);
   }
 
-  /** Records the pool and its gradient. */
-  override forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
-    const y = averagePool(recorder, x, this.options);
-    const options = { ...this.options, inputShape: x.shape };
-    return { y, backward: (dy) => averagePoolGradient(recorder, dy, options) };
+  /** Records the pool and its gradient, which is multiplied with the slope of an activation before the pool. */
+  override forward(x: Tensor, context: LayerContext): LayerOutput {
+    return averagePoolOf(x, this.options, context);
   }
 }
 
@@ -229,13 +243,14 @@ export class GlobalAveragePool2d extends ParameterlessLayer {
     return sizeOf(input);
   }
 
-  /** Records the pool and its gradient. */
-  override forward(x: Tensor, { recorder }: LayerContext): LayerOutput {
+  /** Records the pool and its gradient, which is multiplied with the slope of an activation before the pool. */
+  override forward(x: Tensor, context: LayerContext): LayerOutput {
     const [n, c, h, w] = x.shape as [number, number, number, number];
-    const options = { poolSize: [h, w] };
-    const y = averagePool(recorder, x, options).reshape([n, c]);
-    const backward = (dy: Tensor) =>
-      averagePoolGradient(recorder, dy.reshape([n, c, 1, 1]), { ...options, inputShape: x.shape });
-    return { y, backward };
+    const output = averagePoolOf(x, { poolSize: [h, w] }, context);
+    return {
+      ...output,
+      y: output.y.reshape([n, c]),
+      backward: (dy) => output.backward(dy.reshape([n, c, 1, 1])),
+    };
   }
 }

@@ -6,7 +6,6 @@
 
 import { OptionError, ShapeError } from "../errors.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { ActivationName } from "../ops/activation_source.ts";
 import { activationGradient } from "../ops/activations.ts";
 import type { Shape } from "../shape.ts";
 import type { BufferSpec, Layer, LayerContext, LayerOutput, ParameterSpec } from "./layer.ts";
@@ -67,15 +66,15 @@ export class Stack {
 
   /**
    * Records the forward steps. The backward step ends at the first layer that has something to learn, unless the context
-   * wants the gradient of the input. Where a layer does not multiply the slope of the activation before it, the stack does.
+   * wants the gradient of the input. Where a layer does not multiply the slope of the activation before it, the stack does; the slope
+   * of one before the stack is up to the first layer.
    *
    * @param context That of the whole stack: parameters named by place, and the first layer's stream of random numbers.
    */
   forward(x: Tensor, context: LayerContext): LayerOutput {
     const outputs: LayerOutput[] = [];
-    let { inputGradient } = context;
+    let { inputGradient, inputActivation } = context;
     let { stream } = context.random;
-    let inputActivation: ActivationName = "linear";
     let first = inputGradient ? 0 : this.layers.length; // the first layer with a step back
     let y = x;
     this.layers.forEach((layer, i) => {
@@ -106,7 +105,8 @@ export class Stack {
       }
       return context.inputGradient ? dy : undefined;
     };
-    return { y, backward };
+    const appliesInputActivation = outputs[0]?.appliesInputActivation ?? false;
+    return { y, backward, appliesInputActivation };
   }
 
   #specs<Spec extends { readonly name: string; readonly alias?: string }>(

@@ -9,10 +9,11 @@ import { ShapeError } from "../errors.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkOneOf } from "../options.ts";
-import { formatShape, type Shape, sizeOf } from "../shape.ts";
+import { formatShape, type Shape } from "../shape.ts";
 import type { ConvolutionOptions } from "../window_options.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "./activation_source.ts";
 import { bindingParts, inParts } from "./binding_parts.ts";
+import { channelSums } from "./channel_sums.ts";
 import { type ConvolutionPass, sumOverParts } from "./convolution_method.ts";
 import {
   ALGORITHM_OPTIONS,
@@ -21,8 +22,8 @@ import {
   planConvolution,
   prepareConvolution,
 } from "./convolution_plan.ts";
+import { type ActivationSlope, inPartsWithSlope, slopeEpilogue } from "./epilogue.ts";
 import { expectShape } from "./launch.ts";
-import { sum } from "./reductions.ts";
 
 /** Options of {@linkcode conv2d} and its relatives. */
 export interface ConvolveOptions extends ConvolutionOptions, AlgorithmOptions {
@@ -36,6 +37,8 @@ export interface ConvolveOptions extends ConvolutionOptions, AlgorithmOptions {
 export interface InputGradientOptions extends ConvolutionOptions, AlgorithmOptions {
   /** The shape of x. */
   inputShape: Shape;
+  /** What dx is multiplied with: the slope of the activation that made x. Default: nothing. */
+  gradient?: ActivationSlope;
 }
 
 /** Options of {@linkcode conv2dWeightGradient} and its relatives. */
@@ -95,7 +98,8 @@ export function conv3d(
 }
 
 /**
- * dx = ∂C/∂x from dy = ∂C/∂y of {@linkcode conv2d}: the full convolution of dy with the weights.
+ * dx = ∂C/∂x from dy = ∂C/∂y of {@linkcode conv2d}: the full convolution of dy with the weights; with `gradient` times f′(z) for
+ * x = f(z), which is ∂C/∂z.
  *
  * Shape: dy [n, filters, oh, ow], weight [filters, c / groups, kh, kw] → [n, c, h, w].
  *
@@ -234,12 +238,8 @@ export function convolveWeightGradient(
 
 /** db[f] = Σ dy[n, f, o]. Shape: dy [n, filters, …] → [filters]. */
 export function convolveBiasGradient(recorder: Recorder, dy: Tensor, db?: Tensor): Tensor {
-  const [batch, filters, ...space] = dy.shape as [number, number, ...number[]];
-  if (db !== undefined) expectShape(db, [filters], "convolution bias gradient: db");
-  const ofImages = sum(recorder, dy.reshape([batch, filters, sizeOf(space)]), { axis: 2 });
-  const result = sum(recorder, ofImages, { axis: 0, ...(db && { out: db }) });
-  recorder.release(ofImages);
-  return result;
+  if (db !== undefined) expectShape(db, [dy.shape[1]!], "convolution bias gradient: db");
+  return channelSums(recorder, dy, db);
 }
 
 function weightGradients(
@@ -286,16 +286,18 @@ export function convolveInputGradient(
   options: InputGradientOptions,
 ): Tensor {
   const what = `conv${dims}dInputGradient`;
-  checkKeys(options, what, [...SHARED_OPTIONS, "inputShape"]);
+  checkKeys(options, what, [...SHARED_OPTIONS, "inputShape", "gradient"]);
   const { inputShape } = options;
   const geometry = geometryOf(what, dims, inputShape, weight.shape, options);
   expectShape(dy, [inputShape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
+  const epilogue = slopeEpilogue(options.gradient, inputShape, what);
   const images = inputShape[0]!;
   const prepared = prepareParts(recorder, "inputGradient", geometry, images, options, what);
   const dx = recorder.empty(inputShape, dy.type);
-  inParts(what, images, [dy, dx] as const, ([dy, dx], { count }) => {
+  const tensors = [dy, dx] as const;
+  inPartsWithSlope(what, images, tensors, epilogue, ([dy, dx], end, { count }) => {
     const { method, task, methodOptions } = prepared(count);
-    method.inputGradient(recorder, task, dy, weight, dx, methodOptions);
+    method.inputGradient(recorder, task, dy, weight, end, dx, methodOptions);
   });
   return dx;
 }

@@ -14,10 +14,8 @@ import {
   type ConvolutionMethod,
   type ConvolutionPass,
   type ConvolutionTask,
-  type Epilogue,
   MAX_TRIPS,
   type MethodOptions,
-  NO_EPILOGUE,
 } from "./convolution_method.ts";
 import { type DirectLaunch, planDirect } from "./convolution_direct_tiles.ts";
 import {
@@ -29,6 +27,7 @@ import {
   tapsOf,
 } from "./convolution_passes.ts";
 import { directWeightGradient, planDirectWeightGradient } from "./convolution_weight_gradient.ts";
+import { type Epilogue, epilogueLaunch } from "./epilogue.ts";
 import { perAxis } from "./launch.ts";
 
 /** Why the direct kernels cannot take a convolution: an invocation would loop for too long. */
@@ -61,12 +60,13 @@ function inputGradient(
   { geometry }: ConvolutionTask,
   dy: Tensor,
   weight: Tensor,
+  epilogue: Epilogue,
   out: Tensor,
   options: MethodOptions,
 ): void {
   const what = "convolution input gradient";
   const passes = inputGradientPasses(geometry);
-  computePasses(recorder, what, dy, weight, passes, NO_EPILOGUE, out, options);
+  computePasses(recorder, what, dy, weight, passes, epilogue, out, options);
 }
 
 function computePasses(
@@ -97,17 +97,18 @@ function computePass(
   weight: Tensor,
   pass: Pass,
   { family, parameters, uniforms, workgroups, padded }: DirectLaunch,
-  { bias, activation }: Epilogue,
+  epilogue: Epilogue,
   y: Tensor,
 ): void {
   const { axes: [d, h, w], groups, summed, produced } = pass;
   const batch = x.shape[0]!;
   const { taps, none } = tapsOf(pass);
   const packed = packWeights(recorder, weight, pass, "channelsFirst", summed, padded);
+  const end = epilogueLaunch(epilogue);
   recorder.dispatch({
     label,
-    kernel: family.variant({ ...parameters, BIAS: bias !== undefined, ACTIVATION: activation }),
-    tensors: { x, weight: packed, y, ...(bias === undefined ? {} : { bias }) },
+    kernel: family.variant({ ...end.parameters, ...parameters }),
+    tensors: { x, weight: packed, y, ...end.tensors },
     uniforms: {
       ...uniforms,
       groups,

@@ -12,19 +12,16 @@ import { KernelFamily } from "../gpu/kernel.ts";
 import { paddedBytes, textureBytes } from "../gpu/memory.ts";
 import { TEXELS_SOURCE } from "../gpu/texture.ts";
 import { sizeOf } from "../shape.ts";
-import { ACTIVATION_SOURCE } from "./activation_source.ts";
 import { type MethodOptions, registerGroups, sharesLoads } from "./convolution_method.ts";
 import { packedLength, type Pass, tapsOf } from "./convolution_passes.ts";
-import { NAN_SOURCE } from "./launch.ts";
+import { EPILOGUE_SOURCES } from "./epilogue.ts";
 
 const DIRECT = new KernelFamily("convolution/direct", [
-  NAN_SOURCE,
-  ACTIVATION_SOURCE,
+  ...EPILOGUE_SOURCES,
   { name: "convolution_direct.wgsl", text: directText },
 ]);
 const BROADCAST = new KernelFamily("convolution/directBroadcast", [
-  NAN_SOURCE,
-  ACTIVATION_SOURCE,
+  ...EPILOGUE_SOURCES,
   TEXELS_SOURCE,
   { name: "convolution_direct_broadcast.wgsl", text: broadcastText },
 ]);

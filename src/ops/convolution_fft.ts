@@ -21,7 +21,6 @@ import {
   type ConvolutionMethod,
   type ConvolutionPass,
   type ConvolutionTask,
-  type Epilogue,
   type ImageRange,
   sumOverParts,
 } from "./convolution_method.ts";
@@ -32,6 +31,7 @@ import {
   spectraIn,
   weightItems,
 } from "./convolution_spectra.ts";
+import type { Epilogue } from "./epilogue.ts";
 import { type ImagePlacement, pairOf } from "./fft_layout.ts";
 import { LONGEST_LINE } from "./fft_plan.ts";
 import { forwardTransform } from "./fft_transform.ts";
@@ -69,9 +69,10 @@ function inputGradient(
   task: ConvolutionTask,
   dy: Tensor,
   weight: Tensor,
+  epilogue: Epilogue,
   dx: Tensor,
 ): void {
-  throughFilters(recorder, "inputGradient", task, dy, weight, undefined, dx);
+  throughFilters(recorder, "inputGradient", task, dy, weight, epilogue, dx);
 }
 
 function throughFilters(
@@ -80,7 +81,7 @@ function throughFilters(
   { geometry, parts }: ConvolutionTask,
   input: Tensor,
   weight: Tensor,
-  epilogue: Epilogue | undefined,
+  epilogue: Epilogue,
   output: Tensor,
 ): void {
   const g = liftDimensions(geometry, 2);

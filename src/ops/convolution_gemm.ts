@@ -14,7 +14,6 @@ import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape, sizeOf } from "../shape.ts";
-import { ACTIVATION_SOURCE } from "./activation_source.ts";
 import {
   channelsLast,
   channelsLastBytes,
@@ -30,20 +29,18 @@ import {
   type ConvolutionMethod,
   type ConvolutionPass,
   type ConvolutionTask,
-  type Epilogue,
   type ImageRange,
   MAX_TRIPS,
   type MethodOptions,
-  NO_EPILOGUE,
   registerGroups,
 } from "./convolution_method.ts";
 import { packedLength, packWeights, type Pass, passesOf, tapsOf } from "./convolution_passes.ts";
-import { NAN_SOURCE, perAxis } from "./launch.ts";
+import { type Epilogue, EPILOGUE_SOURCES, epilogueLaunch } from "./epilogue.ts";
+import { perAxis } from "./launch.ts";
 import { blockFor } from "./matmul_plan.ts";
 
 const SHARED = [
-  NAN_SOURCE,
-  ACTIVATION_SOURCE,
+  ...EPILOGUE_SOURCES,
   { name: "convolution_gemm_positions.wgsl", text: positionsText },
 ];
 const REGISTER = new KernelFamily("convolution/gemmRegister", [
@@ -156,7 +153,7 @@ function launch(
   x: Tensor,
   frame: Frame,
   weight: Tensor,
-  { bias, activation }: Epilogue,
+  epilogue: Epilogue,
   y: Tensor,
   options: MethodOptions,
 ): void {
@@ -168,10 +165,11 @@ function launch(
     ? registerLaunch(produced, outputs, groups)
     : blockLaunch(produced, outputs, groups);
   const { family, parameters, workgroups, ...tiles } = tiled;
+  const end = epilogueLaunch(epilogue);
   recorder.dispatch({
     label: `${what} gemm ${formatShape(x.shape)} ${formatShape(y.shape)}`,
-    kernel: family.variant({ ...parameters, BIAS: bias !== undefined, ACTIVATION: activation }),
-    tensors: { x, weight, y, ...(bias === undefined ? {} : { bias }) },
+    kernel: family.variant({ ...parameters, ...end.parameters }),
+    tensors: { x, weight, y, ...end.tensors },
     uniforms: {
       outputs,
       first,
@@ -244,10 +242,10 @@ export const GEMM_METHOD: ConvolutionMethod = {
       options,
     );
   },
-  inputGradient: (recorder, task, dy, weight, dx, options) => {
+  inputGradient: (recorder, task, dy, weight, epilogue, dx, options) => {
     const what = "convolution input gradient";
     const passes = passesOf("inputGradient", task.geometry);
-    compute(recorder, what, task, passes, dy, weight, NO_EPILOGUE, dx, options);
+    compute(recorder, what, task, passes, dy, weight, epilogue, dx, options);
   },
   weightGradient: gemmWeightGradient,
 };

@@ -15,24 +15,26 @@ import { formatShape, sizeOf } from "../shape.ts";
 import {
   type ConvolutionMethod,
   type ConvolutionPass,
-  type Epilogue,
   type ImageRange,
   largestPhase,
   MAX_TRIPS,
   type MethodOptions,
-  NO_EPILOGUE,
   partsWorkspace,
   sumOverParts,
   sumOverSplits,
   weightShapeOf,
 } from "./convolution_method.ts";
+import { type Epilogue, EPILOGUE_SOURCES, epilogueLaunch, NO_EPILOGUE } from "./epilogue.ts";
 import { perAxis, workgroupsFor } from "./launch.ts";
 import { multiplyStacks, type Products } from "./matmul_launch.ts";
 import { matmulWorkspace } from "./matmul_tuning.ts";
 import { sumWorkspace } from "./reductions.ts";
 
 const IM2COL = new KernelFamily("convolution/im2col", [{ name: "im2col.wgsl", text: im2colText }]);
-const COL2IM = new KernelFamily("convolution/col2im", [{ name: "col2im.wgsl", text: col2imText }]);
+const COL2IM = new KernelFamily("convolution/col2im", [
+  ...EPILOGUE_SOURCES,
+  { name: "col2im.wgsl", text: col2imText },
+]);
 
 /** Neighbours of an output row that one invocation copies. */
 const RUN = 8;
@@ -149,7 +151,8 @@ export const IM2COL_METHOD: ConvolutionMethod = {
     }
   },
 
-  inputGradient(recorder, { geometry, parts }, dy, weight, dx) {
+  inputGradient(recorder, { geometry, parts }, dy, weight, epilogue: Epilogue, dx) {
+    const end = epilogueLaunch(epilogue);
     for (const range of parts) {
       const columns = recorder.empty(columnsShape(geometry, range.count));
       const firstB = range.first * geometry.groups;
@@ -158,8 +161,8 @@ export const IM2COL_METHOD: ConvolutionMethod = {
       const length = range.count * geometry.channels * sizeOf(geometry.input);
       recorder.dispatch({
         label: `col2im ${formatShape(dx.shape)}`,
-        kernel: COL2IM.variant(),
-        tensors: { columns, dx },
+        kernel: COL2IM.variant(end.parameters),
+        tensors: { columns, dx, ...end.tensors },
         uniforms: { length, ...uniformsOf(geometry, range.first) },
         workgroups: workgroupsFor(length),
         flops: columns.size,

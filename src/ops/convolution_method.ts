@@ -9,8 +9,8 @@ import type { ConvolutionGeometry } from "../convolution_shape.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { sizeOf } from "../shape.ts";
-import type { ActivationName } from "./activation_source.ts";
 import { add } from "./elementwise.ts";
+import type { Epilogue } from "./epilogue.ts";
 import type { MatmulPlace } from "./matmul_tuning.ts";
 import { sum } from "./reductions.ts";
 
@@ -34,15 +34,6 @@ export interface ConvolutionTask {
   /** Parts of the batch, in order, each to be computed by itself so that the workspace is that of one part. */
   readonly parts: readonly ImageRange[];
 }
-
-/** What follows the sum of a forward pass: y = f(sum + bias). */
-export interface Epilogue {
-  readonly bias: Tensor | undefined;
-  readonly activation: ActivationName;
-}
-
-/** Nothing follows. */
-export const NO_EPILOGUE: Epilogue = { bias: undefined, activation: "linear" };
 
 /** What a method's plan depends on, besides the geometry; the products of a method depend on what was measured, too. */
 export interface MethodOptions extends MatmulPlace {
@@ -82,12 +73,13 @@ export interface ConvolutionMethod {
     y: Tensor,
     options: MethodOptions,
   ): void;
-  /** dx = dy ∗ w; `dx` is written. */
+  /** dx = dy ∗ w, times the slope of the epilogue; `dx` is written. */
   inputGradient(
     recorder: Recorder,
     task: ConvolutionTask,
     dy: Tensor,
     weight: Tensor,
+    epilogue: Epilogue,
     dx: Tensor,
     options: MethodOptions,
   ): void;

@@ -53,6 +53,9 @@ const PACK = new KernelFamily("convolution/pack", [
   { name: "convolution_pack.wgsl", text: packText },
 ]);
 
+/** Neighbours that one invocation packs: dividing for each of them would take longer than copying it. */
+const RUN = 4;
+
 /** The forward step, one pass. */
 export function forwardPass(geometry: ConvolutionGeometry): Pass {
   const g = liftDimensions(geometry, 3);
@@ -182,12 +185,14 @@ export function packWeights(
   const { taps, none } = tapsOf(pass);
   const length = packedLength(pass, summed, padded);
   const packed = recorder.empty([length]);
+  const run = padded % RUN === 0 ? RUN : 1;
+  const runs = length / run;
   recorder.dispatch({
     label: `pack ${formatShape(weight.shape)}`,
-    kernel: PACK.variant({ TRANSPOSE: transposed, TAPS_FIRST: order === "tapsFirst" }),
+    kernel: PACK.variant({ TRANSPOSE: transposed, TAPS_FIRST: order === "tapsFirst", RUN: run }),
     tensors: { weight, packed_weight: packed },
     uniforms: {
-      length,
+      runs,
       padded,
       rows: produced,
       summed: none ? 1 : summed,
@@ -197,7 +202,7 @@ export function packWeights(
       ...perAxis("first", [d.first, h.first, w.first]),
       ...perAxis("step", [d.step, h.step, w.step]),
     },
-    workgroups: workgroupsFor(length),
+    workgroups: workgroupsFor(runs),
   });
   return packed;
 }

@@ -19,11 +19,11 @@ import {
   type ConvolutionPass,
   type ConvolutionTask,
   type MethodOptions,
-  NO_EPILOGUE,
   sharesLoads,
 } from "./convolution_method.ts";
 import { type ConvolutionChoice, convolutionRequest } from "./convolution_tuning.ts";
 import { WINOGRAD_METHOD } from "./convolution_winograd.ts";
+import { NO_EPILOGUE } from "./epilogue.ts";
 import { placeOf } from "./matmul_tuning.ts";
 
 /**
@@ -193,9 +193,9 @@ function tunedMethod(
         "tune",
         textures,
       );
-      if (pass === "forward") {
-        method.forward(recorder, task, a, b, NO_EPILOGUE, out, methodOptions);
-      } else method[pass](recorder, task, a, b, out, methodOptions);
+      if (pass === "weightGradient") {
+        method.weightGradient(recorder, task, a, b, out, methodOptions);
+      } else method[pass](recorder, task, a, b, NO_EPILOGUE, out, methodOptions);
     },
   });
   tuning.choose(request); // says that it is wanted

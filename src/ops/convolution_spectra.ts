@@ -7,7 +7,7 @@
 
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { Epilogue } from "./convolution_method.ts";
+import type { Epilogue } from "./epilogue.ts";
 import { type ComplexMatrix, type FftConvolutionPlan, storedSize } from "./convolution_fft_plan.ts";
 import type { ImagePlacement, SpectrumPlacement } from "./fft_layout.ts";
 import { inverseTransform } from "./fft_transform.ts";

@@ -12,15 +12,12 @@ import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape } from "../shape.ts";
-import { ACTIVATION_SOURCE } from "./activation_source.ts";
-import {
-  type ConvolutionMethod,
-  type ConvolutionPass,
-  type ConvolutionTask,
-  type Epilogue,
-  type ImageRange,
-  type MethodOptions,
-  NO_EPILOGUE,
+import type {
+  ConvolutionMethod,
+  ConvolutionPass,
+  ConvolutionTask,
+  ImageRange,
+  MethodOptions,
 } from "./convolution_method.ts";
 import { forwardPass, inputGradientPasses, type Pass } from "./convolution_passes.ts";
 import {
@@ -35,7 +32,8 @@ import {
   winogradWeightGradient,
   winogradWeightGradientWorkspace,
 } from "./convolution_winograd_weights.ts";
-import { NAN_SOURCE, workgroupsFor } from "./launch.ts";
+import { type Epilogue, EPILOGUE_SOURCES, epilogueLaunch } from "./epilogue.ts";
+import { workgroupsFor } from "./launch.ts";
 import { batchedMatmul } from "./matmul.ts";
 import { matmulWorkspace } from "./matmul_tuning.ts";
 
@@ -44,8 +42,7 @@ const FILTERS = new KernelFamily("convolution/winogradFilters", [
   { name: "convolution_winograd_filters.wgsl", text: filtersText },
 ]);
 const OUTPUTS = new KernelFamily("convolution/winogradOutputs", [
-  NAN_SOURCE,
-  ACTIVATION_SOURCE,
+  ...EPILOGUE_SOURCES,
   TRANSFORMS_SOURCE,
   { name: "convolution_winograd_outputs.wgsl", text: outputsText },
 ]);
@@ -144,21 +141,21 @@ function transformOutputs(
   { tile, side, tilesH, tilesW, tiles, rows, columns }: Tiling,
   { first }: ImageRange,
   products: Tensor,
-  { bias, activation }: Epilogue,
+  epilogue: Epilogue,
   y: Tensor,
 ): void {
   const filters = groups * produced;
   const quads = columns / 4;
+  const end = epilogueLaunch(epilogue);
   recorder.dispatch({
     label: `${what} winograd outputs ${formatShape(y.shape)}`,
     kernel: OUTPUTS.variant({
       VALUE: "vec4f",
       TILE: tile,
       SIDE: side,
-      BIAS: bias !== undefined,
-      ACTIVATION: activation,
+      ...end.parameters,
     }),
-    tensors: { products, y, ...(bias === undefined ? {} : { bias }) },
+    tensors: { products, y, ...end.tensors },
     uniforms: {
       quads,
       filters,
@@ -184,10 +181,10 @@ export const WINOGRAD_METHOD: ConvolutionMethod = {
     const pass = passOf("forward", task.geometry);
     compute(recorder, "convolution", task, pass, x, weight, epilogue, y, winogradTile);
   },
-  inputGradient: (recorder, task, dy, weight, dx, { winogradTile }) => {
+  inputGradient: (recorder, task, dy, weight, epilogue, dx, { winogradTile }) => {
     const what = "convolution input gradient";
     const pass = passOf("inputGradient", task.geometry);
-    compute(recorder, what, task, pass, dy, weight, NO_EPILOGUE, dx, winogradTile);
+    compute(recorder, what, task, pass, dy, weight, epilogue, dx, winogradTile);
   },
   weightGradient: winogradWeightGradient,
 };

@@ -11,12 +11,12 @@ import passText from "../../kernels/fft_pass.wgsl" with { type: "text" };
 import sourceText from "../../kernels/fft_source.wgsl" with { type: "text" };
 import targetText from "../../kernels/fft_target.wgsl" with { type: "text" };
 import turnText from "../../kernels/fft_turn.wgsl" with { type: "text" };
+import type { KernelParameters } from "../gpu/expand.ts";
 import { type Kernel, KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { sizeOf } from "../shape.ts";
-import { ACTIVATION_SOURCE } from "./activation_source.ts";
-import type { Epilogue } from "./convolution_method.ts";
+import { type Epilogue, EPILOGUE_SOURCES, epilogueLaunch, NO_EPILOGUE } from "./epilogue.ts";
 import {
   type FftSize,
   halfOf,
@@ -27,11 +27,10 @@ import {
   spectrumUniforms,
 } from "./fft_layout.ts";
 import { type FftPass, fftPasses } from "./fft_plan.ts";
-import { NAN_SOURCE, workgroupsFor } from "./launch.ts";
+import { workgroupsFor } from "./launch.ts";
 
 const SHARED = [
-  NAN_SOURCE,
-  ACTIVATION_SOURCE,
+  ...EPILOGUE_SOURCES,
   { name: "fft_turn.wgsl", text: turnText },
   { name: "fft_access.wgsl", text: accessText },
   { name: "fft_source.wgsl", text: sourceText },
@@ -140,7 +139,7 @@ export function inverseTransform(
   size: FftSize,
   spectra: Spectra,
   image: ImagePlacement,
-  epilogue: Epilogue = { bias: undefined, activation: "linear" },
+  epilogue = NO_EPILOGUE,
 ): void {
   transform(recorder, size, image, spectra, epilogue);
 }
@@ -170,16 +169,16 @@ function transform(
       : target === "spectrum"
       ? first.tensor
       : recorder.empty(shapeBetween(step, items));
-    const bias = target === "image" ? epilogue?.bias : undefined;
+    const end = epilogueLaunch(target === "image" ? epilogue ?? NO_EPILOGUE : NO_EPILOGUE);
     const invocations = items * lines * (factors === undefined ? length : length / radix);
     recorder.dispatch({
       label: `${inverse ? "inverse fft" : "fft"} of ${items} ${height}×${width}, ${axis}, ${radix}`,
-      kernel: kernelOf(step, image, spectra, epilogue),
+      kernel: kernelOf(step, image, spectra, inverse, end.parameters),
       tensors: {
         source: input,
         result: output,
         ...(source === "product" && product ? { other: spectra.b.tensor } : {}),
-        ...(bias === undefined ? {} : { bias }),
+        ...end.tensors,
       },
       uniforms: { invocations, ...uniformsOf(step, size, image, spectra) },
       workgroups: workgroupsFor(invocations),
@@ -203,11 +202,12 @@ function kernelOf(
   step: Step,
   image: ImagePlacement,
   spectra: Spectra,
-  epilogue: Epilogue | undefined,
+  inverse: boolean,
+  end: KernelParameters,
 ): Kernel {
   const { axis, pass: { radix, factors }, done, source, target } = step;
   const parameters = {
-    SIGN: epilogue === undefined ? -1 : 1,
+    SIGN: inverse ? 1 : -1,
     AXIS: axis,
     TURN: factors === undefined || done > 1,
     SOURCE: source,
@@ -220,8 +220,7 @@ function kernelOf(
     DOUBLE: target === "spectrum" && "second" in spectra,
     FLOATS_IN: source !== "complex" && source !== "pairs" && source !== "merged",
     FLOATS_OUT: target !== "complex",
-    BIAS: target === "image" && epilogue?.bias !== undefined,
-    ACTIVATION: target === "image" ? epilogue!.activation : "linear",
+    ...end,
   };
   if (factors === undefined) return LOOP.variant(parameters);
   const [first, second] = factors;

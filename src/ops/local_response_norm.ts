@@ -14,6 +14,14 @@ import { formatShape } from "../shape.ts";
 import { inParts } from "./binding_parts.ts";
 import { cast } from "./cast.ts";
 import { channelsOf } from "./channels.ts";
+import {
+  type ActivationSlope,
+  type Epilogue,
+  EPILOGUE_SOURCES,
+  epilogueLaunch,
+  inPartsWithSlope,
+  slopeEpilogue,
+} from "./epilogue.ts";
 import { expectShape, vectorLength, workgroupsFor } from "./launch.ts";
 
 /** The constants of {@linkcode localResponseNorm}. */
@@ -28,7 +36,15 @@ export interface LocalResponseNormOptions {
   readonly k?: number;
 }
 
-const FAMILY = new KernelFamily("localResponseNorm", [{ name: "local_response_norm.wgsl", text }]);
+const SOURCE = { name: "local_response_norm.wgsl", text };
+const FAMILY = new KernelFamily("localResponseNorm", [SOURCE]);
+const COLLECT = new KernelFamily("localResponseNorm", [...EPILOGUE_SOURCES, SOURCE]);
+
+/** Options of {@linkcode localResponseNormGradient}: those of the forward step, and more. */
+export interface LocalResponseNormGradientOptions extends LocalResponseNormOptions {
+  /** What dx is multiplied with: the slope of the activation that made x. Default: nothing. */
+  readonly gradient?: ActivationSlope;
+}
 
 /** Neighbouring channels that an invocation computes. */
 const CHANNELS_PER_INVOCATION = 4;
@@ -78,29 +94,29 @@ export function localResponseNorm(
  * The gradient of {@linkcode localResponseNorm}.
  *
  * dx[n, j, i] = dy[n, j, i] · s[n, j, i]^−β − 2αβ / size · x[n, j, i] · Σ_c dy[n, c, i] · x[n, c, i] · s[n, c, i]^(−β − 1)
- * over the channels c whose sum s has channel j
+ * over the channels c whose sum s has channel j; with `gradient` times f′(z) for x = f(z), which is ∂C/∂z
  *
  * Shape: x [n, c, …], dy as x → as x.
  *
  * @param x The input of the forward step.
- * @param options Those of the forward step.
- * @throws {ShapeError} if dy has not the shape of x; {@linkcode OptionError} if an option is out of range.
+ * @throws {ShapeError} if dy, or what was saved, has not the shape of x; {@linkcode OptionError} if an option is out of range.
  */
 export function localResponseNormGradient(
   recorder: Recorder,
   x: Tensor,
   dy: Tensor,
-  options: LocalResponseNormOptions = {},
+  { gradient, ...options }: LocalResponseNormGradientOptions = {},
 ): Tensor {
   const what = "localResponseNormGradient";
   geometryOf(what, x, options);
   expectShape(dy, x.shape, `${what}: dy`);
+  const epilogue = slopeEpilogue(gradient, x.shape, what);
   const dx = recorder.empty(x.shape); // written twice, so not in 16 bits yet
-  inParts(what, x.shape[0]!, [x, dy, dx] as const, ([x, dy, y]) => {
+  inPartsWithSlope(what, x.shape[0]!, [x, dy, dx] as const, epilogue, ([x, dy, y], end) => {
     const geometry = geometryOf(what, x, options);
     const t = recorder.empty(x.shape);
     launch(recorder, "terms", geometry, { x, dy, y, t });
-    launch(recorder, "collect", geometry, { x, y, t });
+    launch(recorder, "collect", geometry, { x, y, t }, end);
     recorder.release(t);
   });
   const result = cast(recorder, dx, dy.type);
@@ -125,16 +141,21 @@ function launch(
   mode: "forward" | "terms" | "collect",
   { what, flops, vector, terms, factors, uniforms }: Geometry,
   tensors: Record<string, Tensor>,
+  epilogue?: Epilogue,
 ): void {
   // A channel lies in the windows from `after` before it to `before` behind it.
   const { before, after, ...rest } = uniforms as Record<string, number>;
   const window = mode === "collect"
     ? { before: after!, after: before! }
     : { before: before!, after: after! };
+  const parameters = { MODE: mode, VECTOR: vector, TERMS: terms };
+  const end = epilogue && epilogueLaunch(epilogue);
   recorder.dispatch({
     label: `${what} ${mode} ${formatShape(tensors["x"]!.shape)}`,
-    kernel: FAMILY.variant({ MODE: mode, VECTOR: vector, TERMS: terms }),
-    tensors,
+    kernel: end === undefined
+      ? FAMILY.variant(parameters)
+      : COLLECT.variant({ ...end.parameters, ...parameters, STORE: vector ? 4 : 1 }),
+    tensors: { ...tensors, ...end?.tensors },
     uniforms: { ...rest, ...window, factor: factors[mode] },
     workgroups: workgroupsFor(uniforms["length"]!),
     flops,

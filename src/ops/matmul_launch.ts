@@ -16,6 +16,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { copyToTexture, TEXELS_SOURCE } from "../gpu/texture.ts";
 import { ACTIVATION_SOURCE, type ActivationName } from "./activation_source.ts";
+import type { ActivationSlope } from "./epilogue.ts";
 import { NAN_SOURCE } from "./launch.ts";
 import {
   blockOf,
@@ -61,14 +62,6 @@ const PARTS = new KernelFamily("matmul/parts", [
   ACTIVATION_SOURCE,
   { name: "matmul_parts.wgsl", text: partsText },
 ]);
-
-/** The derivative of an activation function where its value was y: what a gradient is multiplied with on the way back. */
-export interface ActivationSlope {
-  /** f. */
-  readonly activation: ActivationName;
-  /** y = f(z); but z for softplus and gelu. */
-  readonly saved: Tensor;
-}
 
 /** A product, or several of the same size. */
 export interface Products extends MatmulSize {

@@ -4,20 +4,30 @@
  * @module
  */
 
+import blocksText from "../../kernels/pool_gradient_blocks.wgsl" with { type: "text" };
 import countText from "../../kernels/pool_count.wgsl" with { type: "text" };
 import gradientText from "../../kernels/pool_gradient.wgsl" with { type: "text" };
 import poolText from "../../kernels/pool.wgsl" with { type: "text" };
 import { poolGeometry, type WindowGeometry } from "../convolution_shape.ts";
 import { ShapeError } from "../errors.ts";
+import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
-import type { Recorder } from "../gpu/recorder.ts";
+import type { Dispatch, Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys } from "../options.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { PoolOptions } from "../window_options.ts";
 import { inParts } from "./binding_parts.ts";
-import { expectShape, NAN_SOURCE, workgroupsFor } from "./launch.ts";
-import { disjointLaunch, gradientLaunch, uniformsOf, unrolled } from "./pooling_launch.ts";
+import {
+  type ActivationSlope,
+  EPILOGUE_SOURCES,
+  epilogueLaunch,
+  inPartsWithSlope,
+  NO_EPILOGUE,
+  slopeEpilogue,
+} from "./epilogue.ts";
+import { expectShape, NAN_SOURCE } from "./launch.ts";
+import { blocksLaunch, gradientLaunch, poolLaunch } from "./pooling_launch.ts";
 
 /** Options of {@linkcode averagePool}. */
 export interface AveragePoolOptions extends PoolOptions {
@@ -45,13 +55,22 @@ const AVERAGE_POOL = new KernelFamily("pool", [
   COUNT_SOURCE,
   { name: "pool.wgsl", text: poolText },
 ]);
-const MAX_GRADIENT = new KernelFamily("poolGradient", [
-  { name: "pool_gradient.wgsl", text: gradientText },
-]);
-const AVERAGE_GRADIENT = new KernelFamily("poolGradient", [
-  COUNT_SOURCE,
-  { name: "pool_gradient.wgsl", text: gradientText },
-]);
+const GRADIENT_SOURCE = { name: "pool_gradient.wgsl", text: gradientText };
+const BLOCKS_SOURCE = { name: "pool_gradient_blocks.wgsl", text: blocksText };
+const GRADIENTS = {
+  max: {
+    blocks: new KernelFamily("poolGradient/blocks", [...EPILOGUE_SOURCES, BLOCKS_SOURCE]),
+    any: new KernelFamily("poolGradient", [...EPILOGUE_SOURCES, GRADIENT_SOURCE]),
+  },
+  average: {
+    blocks: new KernelFamily("poolGradient/blocks", [
+      ...EPILOGUE_SOURCES,
+      COUNT_SOURCE,
+      BLOCKS_SOURCE,
+    ]),
+    any: new KernelFamily("poolGradient", [...EPILOGUE_SOURCES, COUNT_SOURCE, GRADIENT_SOURCE]),
+  },
+};
 
 const OPTION_NAMES = ["poolSize", "strides", "padding", "ceilMode"];
 
@@ -72,10 +91,8 @@ export function maxPool(recorder: Recorder, x: Tensor, options: PoolOptions): Ma
   inParts("maxPool", x.shape[0]!, [x, y, winners] as const, ([x, y, winners]) => {
     recorder.dispatch({
       label: `max pool ${formatShape(x.shape)}`,
-      kernel: MAX_POOL.variant({ MODE: "max", ...unrolled(geometry) }),
+      ...poolLaunch(MAX_POOL, { MODE: "max" }, geometry, y.shape),
       tensors: { x, y, winners },
-      uniforms: { length: y.size, ...uniformsOf(geometry) },
-      workgroups: workgroupsFor(y.size),
       flops: y.size * sizeOf(geometry.kernel),
     });
   });
@@ -104,8 +121,7 @@ export function maxPoolGradient(
   inParts(what, inputShape[0]!, [dy, winners, dx] as const, ([dy, winners, dx]) => {
     recorder.dispatch({
       label: `max pool gradient ${formatShape(dx.shape)}`,
-      ...disjointLaunch(geometry, dx.shape) ??
-        gradientLaunch(MAX_GRADIENT, { MODE: "max" }, geometry, dx.shape),
+      ...launchOf("max", epilogueLaunch(NO_EPILOGUE).parameters, geometry, dx.shape),
       tensors: { dy, winners, dx },
       flops: dy.size,
     });
@@ -127,50 +143,70 @@ export function averagePool(recorder: Recorder, x: Tensor, options: AveragePoolO
   inParts("averagePool", x.shape[0]!, [x, y] as const, ([x, y]) => {
     recorder.dispatch({
       label: `average pool ${formatShape(x.shape)}`,
-      kernel: AVERAGE_POOL.variant({
-        MODE: "average",
-        COUNT_PADDING: options.countPadding ?? false,
-        ...unrolled(geometry),
-      }),
+      ...poolLaunch(
+        AVERAGE_POOL,
+        { MODE: "average", COUNT_PADDING: options.countPadding ?? false },
+        geometry,
+        y.shape,
+      ),
       tensors: { x, y },
-      uniforms: { length: y.size, ...uniformsOf(geometry) },
-      workgroups: workgroupsFor(y.size),
       flops: y.size * sizeOf(geometry.kernel),
     });
   });
   return y;
 }
 
+/** Options of {@linkcode averagePoolGradient}: those of the pool, and more. */
+export interface AveragePoolGradientOptions extends AveragePoolOptions {
+  /** The shape of x. */
+  readonly inputShape: Shape;
+  /** What dx is multiplied with: the slope of the activation that made x. Default: nothing. */
+  readonly gradient?: ActivationSlope;
+}
+
 /**
- * dx[i] = Σ dy[o] / count of o, over the windows that contain i. Shape: dy [n, c, …out] → [n, c, …in].
+ * dx[i] = Σ dy[o] / count of o, over the windows that contain i; with `gradient` times f′(z) for x = f(z), which is ∂C/∂z.
  *
- * @param options Those of the pool, and the shape of x.
+ * Shape: dy [n, c, …out] → [n, c, …in].
+ *
+ * @throws {ShapeError} if the shapes do not fit; {@linkcode OptionError} for a wrong option.
  */
 export function averagePoolGradient(
   recorder: Recorder,
   dy: Tensor,
-  options: AveragePoolOptions & { readonly inputShape: Shape },
+  options: AveragePoolGradientOptions,
 ): Tensor {
   const what = "averagePoolGradient";
   const { inputShape } = options;
-  const names = [...OPTION_NAMES, "countPadding", "inputShape"];
+  const names = [...OPTION_NAMES, "countPadding", "inputShape", "gradient"];
   const geometry = geometryOf(what, inputShape, options, names);
   expectShape(dy, [...inputShape.slice(0, 2), ...geometry.output], `${what}: dy`);
+  const epilogue = slopeEpilogue(options.gradient, inputShape, what);
   const dx = recorder.empty(inputShape, dy.type);
-  inParts(what, inputShape[0]!, [dy, dx] as const, ([dy, dx]) => {
+  inPartsWithSlope(what, inputShape[0]!, [dy, dx] as const, epilogue, ([dy, dx], part) => {
+    const end = epilogueLaunch(part);
+    const parameters = { ...end.parameters, COUNT_PADDING: options.countPadding ?? false };
     recorder.dispatch({
       label: `average pool gradient ${formatShape(dx.shape)}`,
-      ...gradientLaunch(
-        AVERAGE_GRADIENT,
-        { MODE: "average", COUNT_PADDING: options.countPadding ?? false },
-        geometry,
-        dx.shape,
-      ),
-      tensors: { dy, dx },
+      ...launchOf("average", parameters, geometry, dx.shape),
+      tensors: { dy, dx, ...end.tensors },
       flops: dy.size * sizeOf(geometry.kernel),
     });
   });
   return dx;
+}
+
+/** The kernel and the launch of a gradient: block by block where that is possible. */
+function launchOf(
+  mode: "max" | "average",
+  parameters: KernelParameters,
+  geometry: WindowGeometry,
+  inputShape: Shape,
+): Pick<Dispatch, "kernel" | "uniforms" | "workgroups"> {
+  const { blocks, any } = GRADIENTS[mode];
+  const all = { ...parameters, MODE: mode };
+  return blocksLaunch(blocks, all, geometry, inputShape) ??
+    gradientLaunch(any, all, geometry, inputShape);
 }
 
 function geometryOf(

@@ -4,65 +4,106 @@
  * @module
  */
 
-import disjointText from "../../kernels/pool_gradient_disjoint.wgsl" with { type: "text" };
 import { liftDimensions, type WindowGeometry } from "../convolution_shape.ts";
 import type { KernelParameters } from "../gpu/expand.ts";
-import { KernelFamily } from "../gpu/kernel.ts";
+import type { KernelFamily } from "../gpu/kernel.ts";
 import type { Dispatch } from "../gpu/recorder.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { perAxis, workgroupsFor } from "./launch.ts";
 
-const DISJOINT_GRADIENT = new KernelFamily("poolGradient/disjoint", [
-  { name: "pool_gradient_disjoint.wgsl", text: disjointText },
-]);
+/** The parts of a launch that follow from the geometry. */
+type Launch = Pick<Dispatch, "kernel" | "uniforms" | "workgroups">;
 
 /** Elements of a window that are written out one by one. */
 const UNROLLED_ELEMENTS = 16;
+/** Neighbouring outputs of a row that one invocation computes where windows are written out. */
+const OUTPUTS = 4;
 
-/** Parameters of a pool: whether a window is small and always inside the input. */
-export function unrolled(geometry: WindowGeometry): KernelParameters {
+/** The kernel and the launch of a pool; small windows that are always inside the input are written out. */
+export function poolLaunch(
+  family: KernelFamily,
+  mode: KernelParameters,
+  geometry: WindowGeometry,
+  outputShape: Shape,
+): Launch {
   const { input, output, kernel, strides, padBefore } = liftDimensions(geometry, 3);
   const inside = output.every((count, i) =>
     padBefore[i] === 0 && (count - 1) * strides[i]! + kernel[i]! <= input[i]!
   );
   const UNROLL = inside && sizeOf(kernel) <= UNROLLED_ELEMENTS;
+  const run = UNROLL ? OUTPUTS : 1;
   const [K_D, K_H, K_W] = UNROLL ? kernel as [number, number, number] : [0, 0, 0];
-  return { UNROLL, K_D, K_H, K_W };
+  const STRIDE_W = UNROLL ? strides[2]! : 0;
+  const runsOfRow = Math.ceil(output[2]! / run);
+  const runs = sizeOf(outputShape.slice(0, -1)) * runsOfRow;
+  return {
+    kernel: family.variant({
+      ...mode,
+      ...{ UNROLL, RUN: run, K_D, K_H, K_W, STRIDE_W },
+      POSITIONS: UNROLL ? (run - 1) * STRIDE_W + K_W : 0,
+    }),
+    uniforms: { runs, runs_w: runsOfRow, ...uniformsOf(geometry) },
+    workgroups: workgroupsFor(runs),
+  };
 }
 
-/** Windows side by side that one invocation takes. */
-const WINDOWS_OF_RUN = 2;
+/** Rows and columns of a block of inputs, about, whose gradients one invocation computes; where windows overlap, blocks are wider. */
+const BLOCK = { rows: 2, columns: 8, windowsApart: 2 };
+/** Additions and sums of a block that are written out, at most. */
+const BLOCK_LIMITS = { additions: 400, sums: 128 };
 
-/** The launch of a gradient over windows that do not overlap; undefined if they do, or are large, or volumes. */
-export function disjointLaunch(
+/** The launch of a gradient block by block; undefined if windows are large, or volumes. */
+export function blocksLaunch(
+  family: KernelFamily,
+  mode: KernelParameters,
   geometry: WindowGeometry,
   inputShape: Shape,
-): Pick<Dispatch, "kernel" | "uniforms" | "workgroups"> | undefined {
-  const { input, output, kernel, strides, padBefore } = liftDimensions(geometry, 3);
-  const [inD, inH, inW] = input as [number, number, number];
-  const [kD, kH, kW] = kernel as [number, number, number];
-  const apart = kernel.every((size, i) => size === strides[i] && padBefore[i] === 0);
-  if (!apart || inD !== 1 || kD !== 1 || kH * kW > UNROLLED_ELEMENTS) return undefined;
-  const strips = Math.ceil(inH / kH);
-  const runsOfRow = Math.ceil(inW / kW / WINDOWS_OF_RUN);
-  const runs = inputShape[0]! * inputShape[1]! * strips * runsOfRow;
+): Launch | undefined {
+  const { input, kernel, strides, padBefore } = liftDimensions(geometry, 3);
+  const cut = (axis: number, positions: number) => {
+    const [size, stride] = [kernel[axis]!, strides[axis]!];
+    const back = Math.ceil(size / stride) - 1;
+    const own = Math.max(1, Math.round(positions / stride));
+    return {
+      own,
+      back,
+      block: own * stride,
+      windows: own + back,
+      span: Math.max((own + back - 1) * stride + size, (own + back) * stride),
+      blocks: Math.ceil((input[axis]! + padBefore[axis]!) / (own * stride)),
+    };
+  };
+  const apart = kernel[2]! <= strides[2]!;
+  const rows = cut(1, BLOCK.rows);
+  const columns = cut(2, apart ? BLOCK.windowsApart * strides[2]! : BLOCK.columns);
+  const additions = rows.windows * columns.windows * kernel[1]! * kernel[2]!;
+  if (
+    input[0] !== 1 || kernel[0] !== 1 || additions > BLOCK_LIMITS.additions ||
+    rows.span * columns.span > BLOCK_LIMITS.sums
+  ) return undefined;
+  const blocks = inputShape[0]! * inputShape[1]! * rows.blocks * columns.blocks;
+  const unpadded = padBefore[2] === 0;
+  const together = (count: number) =>
+    unpadded && columns.block % count === 0 && input[2]! % count === 0;
+  const store = [4, 2].find(together) ?? 1;
   return {
-    kernel: DISJOINT_GRADIENT.variant({
-      K_H: kH,
-      K_W: kW,
-      RUN: WINDOWS_OF_RUN,
-      WHOLE: inW % (kW * WINDOWS_OF_RUN) === 0,
+    kernel: family.variant({
+      ...mode,
+      ...{ K_H: kernel[1]!, K_W: kernel[2]!, STRIDE_H: strides[1]!, STRIDE_W: strides[2]! },
+      ...{ ROWS: rows.own, COLUMNS: columns.own, BACK_H: rows.back, BACK_W: columns.back },
+      ...{ WINDOWS_H: rows.windows, WINDOWS_W: columns.windows },
+      ...{ BLOCK_H: rows.block, BLOCK_W: columns.block, SPAN_H: rows.span, SPAN_W: columns.span },
+      ...{ SHIFT_H: rows.back * strides[1]!, SHIFT_W: columns.back * strides[2]! },
+      ...{ STORE: store, STORES: columns.block / store },
+      WHOLE: unpadded && input[2]! % columns.block === 0,
     }),
     uniforms: {
-      runs,
-      runs_w: runsOfRow,
-      strips,
-      in_h: inH,
-      in_w: inW,
-      out_h: output[1]!,
-      out_w: output[2]!,
+      length: blocks,
+      blocks_h: rows.blocks,
+      blocks_w: columns.blocks,
+      ...uniformsOf(geometry),
     },
-    workgroups: workgroupsFor(runs),
+    workgroups: workgroupsFor(blocks),
   };
 }
 
@@ -77,7 +118,7 @@ export function gradientLaunch(
   mode: KernelParameters,
   geometry: WindowGeometry,
   inputShape: Shape,
-): Pick<Dispatch, "kernel" | "uniforms" | "workgroups"> {
+): Launch {
   const width = inputShape.at(-1)!;
   const [size, stride] = [geometry.kernel.at(-1)!, geometry.strides.at(-1)!];
   const windows = Math.ceil(size / stride);
@@ -100,7 +141,7 @@ export function gradientLaunch(
 }
 
 /** The numbers that kernels of pools share. */
-export function uniformsOf(geometry: WindowGeometry): Record<string, number> {
+function uniformsOf(geometry: WindowGeometry): Record<string, number> {
   const { input, output, kernel, strides, padBefore, padAfter } = liftDimensions(geometry, 3);
   return {
     ...perAxis("in", input),

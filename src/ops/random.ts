@@ -12,8 +12,14 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkNumber } from "../options.ts";
 import { checkSeed } from "../random.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
-import { inParts } from "./binding_parts.ts";
-import { NAN_SOURCE, RANDOM_SOURCE, workgroupsFor } from "./launch.ts";
+import {
+  type ActivationSlope,
+  EPILOGUE_SOURCES,
+  epilogueLaunch,
+  inPartsWithSlope,
+  slopeEpilogue,
+} from "./epilogue.ts";
+import { RANDOM_SOURCE, workgroupsFor } from "./launch.ts";
 
 /** Selects the random numbers: the same values give the same numbers on every device. */
 export interface RandomOptions {
@@ -29,7 +35,7 @@ const FILL = new KernelFamily("random", [RANDOM_SOURCE, {
   name: "random_fill.wgsl",
   text: fillText,
 }]);
-const DROPOUT = new KernelFamily("dropout", [NAN_SOURCE, RANDOM_SOURCE, {
+const DROPOUT = new KernelFamily("dropout", [...EPILOGUE_SOURCES, RANDOM_SOURCE, {
   name: "dropout.wgsl",
   text: dropoutText,
 }]);
@@ -74,9 +80,10 @@ export function randomNormal(
 
 /**
  * yᵢ = xᵢ / (1 − rate) with probability 1 − rate, else 0. The same seed, stream and counter give the same mask, so the
- * gradient is dropout of dy. Shape: any → same.
+ * gradient is dropout of dy; with `gradient` yᵢ is multiplied with f′. Shape: any → same.
  *
- * @throws {OptionError} if rate is outside [0, 1).
+ * @throws {OptionError} if rate is outside [0, 1), or there is no such function; {@linkcode ShapeError} if what was saved has another
+ * shape.
  * @see Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15 (2014).
  */
 export function dropout(
@@ -85,17 +92,21 @@ export function dropout(
   options: RandomOptions & {
     /** The share of elements that are dropped, 0 ≤ rate < 1. */
     rate: number;
+    /** On the way back, the slope of the activation before the dropout. Default: nothing. */
+    gradient?: ActivationSlope;
   },
 ): Tensor {
   const { rate } = options;
   checkNumber(rate, "dropout: rate", { min: 0, max: 1 - 2 ** -24 });
   const selected = randomUniforms(options, "dropout");
+  const epilogue = slopeEpilogue(options.gradient, x.shape, "dropout");
   const y = recorder.empty(x.shape, x.type);
-  inParts("dropout", x.size, [x, y] as const, ([x, y], { first }) => {
+  inPartsWithSlope("dropout", x.size, [x, y] as const, epilogue, ([x, y], part, { first }) => {
+    const end = epilogueLaunch(part);
     recorder.dispatch({
       label: `dropout ${formatShape(x.shape)}`,
-      kernel: DROPOUT.variant(),
-      tensors: { x, y },
+      kernel: DROPOUT.variant(end.parameters),
+      tensors: { x, y, ...end.tensors },
       uniforms: {
         ...{ length: x.size, first_pair: first / 2 },
         ...selected,
