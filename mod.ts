@@ -129,6 +129,7 @@ export type { ActivationSlope } from "./src/ops/matmul_launch.ts";
 export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
 export * from "./src/ops/pooling.ts";
 export { dropout, randomNormal, type RandomOptions, randomUniform } from "./src/ops/random.ts";
+export type { ReductionPlan } from "./src/ops/reduction_plan.ts";
 export * from "./src/ops/reductions.ts";
 export * from "./src/ops/softmax.ts";
 export { matches } from "./src/ops/statistics.ts";

@@ -12,6 +12,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
 import { formatShape } from "../shape.ts";
 import { type ChannelStatistics, channelStatistics } from "./channel_statistics.ts";
+import { bindingParts, inParts } from "./binding_parts.ts";
 import { CHANNEL_SOURCE, channelsOf, type ChannelView, cutChannels } from "./channels.ts";
 import {
   expectShape,
@@ -115,7 +116,7 @@ export function batchNorm(
   const epsilon = epsilonOf(options, what);
   return withStatistics(recorder, x, options, what, ({ mean, variance }) => {
     const y = recorder.empty(x.shape, x.type);
-    launch(recorder, "normalize", view, epsilon, { x, y, mean, variance, gamma, beta });
+    launch(recorder, "normalize", view, epsilon, { x, y }, { mean, variance, gamma, beta });
     return y;
   });
 }
@@ -177,22 +178,31 @@ export function batchNormScaleGradients(
   expectShape(dy, x.shape, `${what}: dy`);
   checkStatistics(options.statistics, view, what);
   const epsilon = epsilonOf(options, what);
-  const { parts, lanes, vector, uniforms } = cutChannels(recorder.device, view, what);
   if (options.dGamma !== undefined) expectShape(options.dGamma, shape, `${what}: dGamma`);
   if (options.dBeta !== undefined) expectShape(options.dBeta, shape, `${what}: dBeta`);
   const { dGamma = recorder.empty(shape), dBeta = recorder.empty(shape) } = options;
+  const pieces = bindingParts(what, view.rows, [x, dy] as const);
+  const cuts = pieces.map(({ count: rows, tensors }) => {
+    const piece = { ...view, rows, count: rows * view.area };
+    return { tensors, cut: cutChannels(recorder.device, piece, what) };
+  });
+  const parts = cuts.reduce((sum, { cut }) => sum + cut.parts, 0);
   const single = parts === 1;
   const ofParts = [dGamma, dBeta].map((out) =>
     single ? out : recorder.empty([parts, view.channels])
   );
-  recorder.dispatch({
-    label: `batch norm scale gradients ${formatShape(x.shape)}`,
-    kernel: SUMS.variant({ LANES: lanes, VECTOR: vector }),
-    tensors: { x, dy, ...options.statistics, d_gamma: ofParts[0]!, d_beta: ofParts[1]! },
-    uniforms: { ...uniforms, epsilon },
-    workgroups: rowWorkgroups(parts * view.channels, lanes),
-    flops: 5 * x.size,
-  });
+  let begin = 0;
+  for (const { tensors: [x, dy], cut: { parts, lanes, vector, uniforms } } of cuts) {
+    recorder.dispatch({
+      label: `batch norm scale gradients ${formatShape(x.shape)}`,
+      kernel: SUMS.variant({ LANES: lanes, VECTOR: vector }),
+      tensors: { x, dy, ...options.statistics, d_gamma: ofParts[0]!, d_beta: ofParts[1]! },
+      uniforms: { ...uniforms, y_begin: begin * view.channels, epsilon },
+      workgroups: rowWorkgroups(parts * view.channels, lanes),
+      flops: 5 * x.size,
+    });
+    begin += parts;
+  }
   if (!single) {
     [dGamma, dBeta].forEach((out, i) => {
       sum(recorder, ofParts[i]!, { axis: 0, out });
@@ -229,32 +239,37 @@ export function batchNormInputGradient(
   }
   const dx = recorder.empty(x.shape, x.type);
   if (gradients === undefined) {
-    launch(recorder, "fixed", view, epsilon, { dy, y: dx, variance, gamma });
+    launch(recorder, "fixed", view, epsilon, { dy, y: dx }, { variance, gamma });
   } else {
     const { dGamma: d_gamma, dBeta: d_beta } = gradients;
-    const tensors = { x, dy, y: dx, mean, variance, gamma, d_gamma, d_beta };
-    launch(recorder, "batch", view, epsilon, tensors);
+    const values = { mean, variance, gamma, d_gamma, d_beta };
+    launch(recorder, "batch", view, epsilon, { x, dy, y: dx }, values);
   }
   return dx;
 }
 
+/** Writes y, row by row from `images`, x or dy or both by the kernel's names; `values` are those of the channels. */
 function launch(
   recorder: Recorder,
   mode: "normalize" | "fixed" | "batch",
   { rows, channels, area, count }: ChannelView,
   epsilon: number,
-  tensors: Record<string, Tensor>,
+  images: Record<string, Tensor>,
+  values: Record<string, Tensor>,
 ): void {
   const { vector, length } = vectorLength(area);
   const workers = Math.ceil(length / VALUES_PER_WORKER);
-  const invocations = rows * channels * workers;
-  recorder.dispatch({
-    label: `batch norm ${mode} ${formatShape([rows, channels, area])}`,
-    kernel: NORM.variant({ MODE: mode, VECTOR: vector }),
-    tensors,
-    uniforms: { length: invocations, channels, area: length, workers, count, epsilon },
-    workgroups: workgroupsFor(invocations),
-    flops: (mode === "normalize" ? 4 : mode === "fixed" ? 1 : 6) * rows * channels * area,
+  const names = Object.keys(images);
+  inParts("batchNorm", rows, Object.values(images), (tensors, { count: rows }) => {
+    const invocations = rows * channels * workers;
+    recorder.dispatch({
+      label: `batch norm ${mode} ${formatShape([rows, channels, area])}`,
+      kernel: NORM.variant({ MODE: mode, VECTOR: vector }),
+      tensors: { ...Object.fromEntries(names.map((name, i) => [name, tensors[i]!])), ...values },
+      uniforms: { length: invocations, channels, area: length, workers, count, epsilon },
+      workgroups: workgroupsFor(invocations),
+      flops: (mode === "normalize" ? 4 : mode === "fixed" ? 1 : 6) * rows * channels * area,
+    });
   });
 }
 
