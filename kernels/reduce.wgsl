@@ -10,7 +10,7 @@
 // sum: y is scaled by `factor` (1/length for a mean, on the last pass). sumOfSquares squares x first.
 // max: NaN if any is NaN. argmax: y holds indices (u32) of the first largest, a NaN being larger than all numbers;
 // CONTINUED, if another pass follows, `best` holds the values there, which that pass (INDEXED) gets as x, with `indices`.
-// No loop runs beyond 4,096 trips, as the host plans.
+// No loop runs beyond 1,024 trips, as the host plans.
 // Order of summation: with COLUMNS one Value after the other. Else LOADS sums, each of every LOADS-th Value; then these,
 // one after the other, the four of a vec4 in pairs, and a tree over the lanes. Error of a pass ≤
 // (trips / LOADS + 2 · LOADS + 2 + log2 LANES) · 2⁻²⁴ · Σ|x|, with COLUMNS trips · 2⁻²⁴ · Σ|x|; `factor` rounds once more.
@@ -28,10 +28,6 @@ struct Uniforms {
 }
 
 alias Value = ${VALUE};
-alias bool_f32 = bool;
-alias bool_vec4f = vec4<bool>;
-alias u32_f32 = u32;
-alias u32_vec4f = vec4u;
 
 @group(0) @binding(0) var<storage, read> x: array<Value>;
 //# if OPERATION == argmax
@@ -47,36 +43,6 @@ alias u32_vec4f = vec4u;
 @group(0) @binding(4) var<storage, read_write> best: array<${OUTPUT}>;
 //# end
 
-//# for T in f32 vec4f
-struct Result_${T} {
-  value: ${T},
-//# if OPERATION == argmax
-  index: u32_${T},
-//# end
-}
-
-fn missing_${T}(v: ${T}) -> bool_${T} { // is_nan of nan.wgsl, for vectors too
-  return (bitcast<u32_${T}>(v) & u32_${T}(0x7fffffffu)) > u32_${T}(0x7f800000u);
-}
-
-fn merge_${T}(p: Result_${T}, q: Result_${T}) -> Result_${T} {
-//# if OPERATION == argmax
-  let larger = (q.value > p.value) | (missing_${T}(q.value) & !missing_${T}(p.value));
-  let equal = (q.value == p.value) | (missing_${T}(q.value) & missing_${T}(p.value));
-  // Parts may take turns, so among equals the smallest index must be looked for.
-  let better = larger | (equal & (q.index < p.index));
-  return Result_${T}(select(p.value, q.value, better), select(p.index, q.index, better));
-//# else
-//# if OPERATION == max
-  let larger = select(p.value, q.value, q.value > p.value);
-  return Result_${T}(select(larger, q.value, missing_${T}(q.value)));
-//# else
-  return Result_${T}(p.value + q.value);
-//# end
-//# end
-}
-
-//# end
 // What x[at] alone amounts to, which stands at `j` on the axis.
 fn take(at: u32, j: u32) -> Result_${VALUE} {
   let v = x[at];

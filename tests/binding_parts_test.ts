@@ -10,6 +10,7 @@ import {
   activationGradient,
   add,
   argmax,
+  augmentImages,
   averagePool,
   averagePoolGradient,
   batchedMatmul,
@@ -24,10 +25,14 @@ import {
   type DataType,
   dropout,
   embedding,
+  fft2d,
+  filter2d,
   gatherRows,
+  gaussianKernel,
   gelu,
   Gpu,
   hinge,
+  ifft2d,
   localResponseNorm,
   localResponseNormGradient,
   logSoftmaxGradient,
@@ -38,6 +43,7 @@ import {
   mean,
   meanSquaredError,
   multiply,
+  normalizeChannels,
   OptionError,
   OutOfMemoryError,
   Program,
@@ -141,6 +147,17 @@ const EXACT: Readonly<Record<string, Operation>> = {
       ],
     ),
   ),
+  augmentImages: (recorder, { x }) => augmentImages(recorder, x, { flip: true, shift: 1, seed: 3 }),
+  normalizeChannels: (recorder, { x }) => {
+    const ones = new Array(x.shape[1]!).fill(1);
+    return normalizeChannels(recorder, x, { mean: ones, deviation: ones.map((_, c) => c + 0.5) });
+  },
+  "filter2d by a column and a row": (recorder, { x }) =>
+    filter2d(recorder, x, gaussianKernel(5, 1), { separable: true }),
+  "filter2d by a matrix": (recorder, { x }) =>
+    filter2d(recorder, x, gaussianKernel(3, 1), { separable: false }),
+  "fft2d and ifft2d": (recorder, { x }) =>
+    ifft2d(recorder, fft2d(recorder, x), { width: x.shape[3]! }),
   matches: (recorder, { x, dy }) => matches(recorder, rowsOf(x), rowsOf(dy)),
   embedding: (recorder, { x, row }) => {
     const ids = activation(recorder, "step", x.reshape([IMAGES, -1])); // 0 and 1

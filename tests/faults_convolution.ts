@@ -112,7 +112,12 @@ const FFT: readonly Fault[] = [
   fault(LINE, "tap of a neighbour", "y_1 += tap_0 * x_1", "y_1 += tap_0 * x_0"),
   fault(LINE, "window not moved on", "x_0 = x_8", "x_0 = x_7"),
   fault(LINE, "last eight taps dropped", "t + 8u <= u.count", "t + 8u < u.count"),
-  fault(LINE, "border repeated", "select(0.0, x[begin + select", "select(x[begin], x[begin + select"),
+  fault(
+    LINE,
+    "border repeated",
+    "select(0.0, x[begin + select",
+    "select(x[begin], x[begin + select",
+  ),
   fault("filter2d", "numbers beyond the sixtieth at the front", "u.begin + ", ""),
 ];
 

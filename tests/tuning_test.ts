@@ -8,8 +8,8 @@
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import { resolveConvolution } from "../src/convolution_shape.ts";
 import { OptionError } from "../src/errors.ts";
-import { DryRecorder } from "../src/gpu/dry_recorder.ts";
 import type { Device } from "../src/gpu/device.ts";
+import { DryRecorder } from "../src/gpu/dry_recorder.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { Program } from "../src/gpu/program.ts";
 import type { Recorder } from "../src/gpu/recorder.ts";
@@ -32,6 +32,7 @@ import {
 } from "../src/ops/convolution.ts";
 import type { ConvolutionPass } from "../src/ops/convolution_method.ts";
 import { tolerance } from "../src/ops/convolution_tuning.ts";
+import { batchNormScaleGradients } from "../src/ops/batch_norm_scale.ts";
 import { batchedMatmul, matmul } from "../src/ops/matmul.ts";
 import { chooseMatmul, matmulCandidates, type MatmulPlan } from "../src/ops/matmul_plan.ts";
 import { bucketOf } from "../src/ops/matmul_tuning.ts";
@@ -423,7 +424,13 @@ Deno.test("every candidate of products passes its check: exact sums, edges, spli
   });
 });
 
-Deno.test("every plan of reductions and of softmax passes its check, on a card's variants too", async () => {
+function scaleGradients(recorder: Recorder, shape: Shape): void {
+  const [mean, variance] = [recorder.empty([shape[1]!]), recorder.empty([shape[1]!])];
+  const [x, dy] = [recorder.empty(shape), recorder.empty(shape)];
+  batchNormScaleGradients(recorder, x, dy, { statistics: { mean, variance } });
+}
+
+Deno.test("every plan of reductions, softmax and sums over channels passes its check, on a card's variants too", async () => {
   await withFolder(async (folder) => {
     await withGpu(folder, "measure", async (gpu) => {
       // What a card would choose between, computed by this adapter.
@@ -438,6 +445,8 @@ Deno.test("every plan of reductions and of softmax passes its check, on a card's
         (r) => argmax(r, r.empty([2, 800, 42]), { axis: 1 }),
         (r) => argmax(r, r.empty([129, 512]), { axis: 1 }),
         (r) => softmax(r, r.empty([70, 1000])),
+        (r) => scaleGradients(r, [6, 3, 74, 52]),
+        (r) => scaleGradients(r, [9000, 10]),
         (r) => softmax(r, r.empty([3, 33_001])),
       ];
       let checked = 0;

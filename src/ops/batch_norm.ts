@@ -5,24 +5,21 @@
  */
 
 import normText from "../../kernels/batch_norm.wgsl" with { type: "text" };
-import sumsText from "../../kernels/batch_norm_sums.wgsl" with { type: "text" };
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { checkKeys, checkNumber } from "../options.ts";
+import { checkKeys } from "../options.ts";
 import { formatShape } from "../shape.ts";
-import { type ChannelStatistics, channelStatistics } from "./channel_statistics.ts";
-import { bindingParts, inParts } from "./binding_parts.ts";
-import { CHANNEL_SOURCE, channelsOf, type ChannelView, cutChannels } from "./channels.ts";
 import {
-  expectShape,
-  NAN_SOURCE,
-  ROW_SOURCE,
-  rowWorkgroups,
-  vectorLength,
-  workgroupsFor,
-} from "./launch.ts";
-import { sum } from "./reductions.ts";
+  type BatchNormScaleGradients,
+  batchNormScaleGradients,
+  checkStatistics,
+  epsilonOf,
+} from "./batch_norm_scale.ts";
+import { inParts } from "./binding_parts.ts";
+import { type ChannelStatistics, channelStatistics } from "./channel_statistics.ts";
+import { channelsOf, type ChannelView } from "./channels.ts";
+import { expectShape, vectorLength, workgroupsFor } from "./launch.ts";
 
 /** How {@linkcode batchNorm} normalises. */
 export interface BatchNormOptions {
@@ -32,26 +29,10 @@ export interface BatchNormOptions {
   readonly epsilon?: number;
 }
 
-/** The gradients of scale and shift. */
-export interface BatchNormScaleGradients {
-  /** The gradient of the scale. Shape: [c]. */
-  readonly dGamma: Tensor;
-  /** The gradient of the shift. Shape: [c]. */
-  readonly dBeta: Tensor;
-}
-
 /** The gradients of {@linkcode batchNorm}. */
 export interface BatchNormGradients extends BatchNormScaleGradients {
   /** The gradient of the input. Shape: [n, c, …]. */
   readonly dx: Tensor;
-}
-
-/** Options of {@linkcode batchNormScaleGradients}. */
-export interface BatchNormScaleGradientsOptions extends Partial<BatchNormScaleGradients> {
-  /** The statistics that the forward step normalised with. */
-  readonly statistics: ChannelStatistics;
-  /** As in the forward step. */
-  readonly epsilon?: number;
 }
 
 /** Options of {@linkcode batchNormInputGradient}. */
@@ -68,11 +49,6 @@ export interface BatchNormInputGradientOptions {
 }
 
 const NORM = new KernelFamily("batchNorm", [{ name: "batch_norm.wgsl", text: normText }]);
-const SUMS = new KernelFamily("batchNormSums", [NAN_SOURCE, ROW_SOURCE, CHANNEL_SOURCE, {
-  name: "batch_norm_sums.wgsl",
-  text: sumsText,
-}]);
-
 /** Values (or vec4s) of a plane that an invocation computes. */
 const VALUES_PER_WORKER = 8;
 
@@ -160,59 +136,6 @@ export function batchNormGradient(
 }
 
 /**
- * The gradients of {@linkcode batchNorm} to scale and shift alone. Shape: x [n, c, …], dy as x → two of [c].
- *
- * @param options The statistics of the forward step, and where to write the gradients. Default: new tensors.
- * @throws {ShapeError} if the shapes do not fit together; {@linkcode OptionError} if ε is below 0.
- */
-export function batchNormScaleGradients(
-  recorder: Recorder,
-  x: Tensor,
-  dy: Tensor,
-  options: BatchNormScaleGradientsOptions,
-): BatchNormScaleGradients {
-  const what = "batchNormScaleGradients";
-  checkKeys(options, what, ["statistics", "epsilon", "dGamma", "dBeta"]);
-  const view = channelsOf(x.shape, what);
-  const shape = [view.channels];
-  expectShape(dy, x.shape, `${what}: dy`);
-  checkStatistics(options.statistics, view, what);
-  const epsilon = epsilonOf(options, what);
-  if (options.dGamma !== undefined) expectShape(options.dGamma, shape, `${what}: dGamma`);
-  if (options.dBeta !== undefined) expectShape(options.dBeta, shape, `${what}: dBeta`);
-  const { dGamma = recorder.empty(shape), dBeta = recorder.empty(shape) } = options;
-  const pieces = bindingParts(what, view.rows, [x, dy] as const);
-  const cuts = pieces.map(({ count: rows, tensors }) => {
-    const piece = { ...view, rows, count: rows * view.area };
-    return { tensors, cut: cutChannels(recorder.device, piece, what) };
-  });
-  const parts = cuts.reduce((sum, { cut }) => sum + cut.parts, 0);
-  const single = parts === 1;
-  const ofParts = [dGamma, dBeta].map((out) =>
-    single ? out : recorder.empty([parts, view.channels])
-  );
-  let begin = 0;
-  for (const { tensors: [x, dy], cut: { parts, lanes, vector, uniforms } } of cuts) {
-    recorder.dispatch({
-      label: `batch norm scale gradients ${formatShape(x.shape)}`,
-      kernel: SUMS.variant({ LANES: lanes, VECTOR: vector }),
-      tensors: { x, dy, ...options.statistics, d_gamma: ofParts[0]!, d_beta: ofParts[1]! },
-      uniforms: { ...uniforms, y_begin: begin * view.channels, epsilon },
-      workgroups: rowWorkgroups(parts * view.channels, lanes),
-      flops: 5 * x.size,
-    });
-    begin += parts;
-  }
-  if (!single) {
-    [dGamma, dBeta].forEach((out, i) => {
-      sum(recorder, ofParts[i]!, { axis: 0, out });
-      recorder.release(ofParts[i]!);
-    });
-  }
-  return { dGamma, dBeta };
-}
-
-/**
  * The gradient of {@linkcode batchNorm} to its input alone. Shape: x [n, c, …], gamma [c], dy as x → as x.
  *
  * @param options The statistics of the forward step, and whether they depend on x.
@@ -290,18 +213,4 @@ function withStatistics<T>(
   recorder.release(own.mean);
   recorder.release(own.variance);
   return result;
-}
-
-function checkStatistics(
-  { mean, variance }: ChannelStatistics,
-  { channels }: ChannelView,
-  what: string,
-): void {
-  expectShape(mean, [channels], `${what}: mean`);
-  expectShape(variance, [channels], `${what}: variance`);
-}
-
-function epsilonOf({ epsilon = 1e-5 }: { readonly epsilon?: number }, what: string): number {
-  checkNumber(epsilon, `${what}: epsilon`, { min: 0 });
-  return epsilon;
 }

@@ -13,6 +13,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { checkNumber } from "../options.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { bindingParts } from "./binding_parts.ts";
+import { planChannels } from "./channel_tuning.ts";
 import { CHANNEL_SOURCE, channelsOf, type ChannelView, cutChannels } from "./channels.ts";
 import {
   expectShape,
@@ -89,11 +90,10 @@ function statisticsOf(
   begin: number,
 ): void {
   const { channels, count } = view;
-  const { parts, length, lanes, vector, uniforms } = cutChannels(
-    recorder.device,
-    view,
-    "channelStatistics",
-  );
+  const { adapter: { software }, tuning } = recorder.device;
+  const plan = planChannels({ software, tuning }, view);
+  const cut = cutChannels(view, plan, "channelStatistics");
+  const { parts, length, lanes, vector, uniforms } = cut;
   const ofParts = parts === 1 ? target : emptyPair(recorder, [parts, channels]);
   recorder.dispatch({
     label: `statistics of channels ${formatShape(x.shape)}`,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import mergeText from "../../kernels/reduce_merge.wgsl" with { type: "text" };
 import text from "../../kernels/reduce.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
@@ -36,7 +37,10 @@ export interface SumOptions extends ReductionOptions {
   out?: Tensor;
 }
 
-const FAMILY = new KernelFamily("reduce", [{ name: "reduce.wgsl", text }]);
+const FAMILY = new KernelFamily("reduce", [
+  { name: "reduce_merge.wgsl", text: mergeText },
+  { name: "reduce.wgsl", text },
+]);
 
 type Operation = "sum" | "sumOfSquares" | "max" | "argmax";
 
