@@ -69,6 +69,11 @@ export type { TuningEntry, TuningFile, TuningIdentity } from "./src/gpu/tuning_f
 export { ACTIVATION_NAMES, type ActivationName } from "./src/ops/activation_source.ts";
 export * from "./src/ops/activations.ts";
 export * from "./src/ops/batch_norm.ts";
+export {
+  type BatchNormScaleGradients,
+  batchNormScaleGradients,
+  type BatchNormScaleGradientsOptions,
+} from "./src/ops/batch_norm_scale.ts";
 export { cast } from "./src/ops/cast.ts";
 export {
   type ChannelStatistics,
@@ -129,7 +134,16 @@ export type { ActivationSlope } from "./src/ops/epilogue.ts";
 export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
 export * from "./src/ops/pooling.ts";
 export { dropout, randomNormal, type RandomOptions, randomUniform } from "./src/ops/random.ts";
-export * from "./src/ops/reductions.ts";
+export type { ReductionPlan } from "./src/ops/reduction_plan.ts";
+export {
+  argmax,
+  max,
+  mean,
+  type ReductionOptions,
+  sum,
+  sumOfSquares,
+  type SumOptions,
+} from "./src/ops/reductions.ts";
 export * from "./src/ops/softmax.ts";
 export { matches } from "./src/ops/statistics.ts";
 

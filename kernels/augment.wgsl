@@ -11,6 +11,7 @@
 
 struct Uniforms {
   rows: u32,
+  first: u32, // number of the first image
   channels: u32,
   height: u32,
   width: u32,
@@ -39,7 +40,7 @@ fn main(
     return;
   }
   let image = row / (u.channels * u.height);
-  let words = threefry(vec2u(u.key_0, u.key_1), vec2u(image, u.counter));
+  let words = threefry(vec2u(u.key_0, u.key_1), vec2u(u.first + image, u.counter));
 //# if FLIP
   let mirrored = (words.x >> 31u) == 1u;
 //# else

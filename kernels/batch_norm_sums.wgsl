@@ -15,6 +15,7 @@ struct Uniforms {
   step_at: u32,
   step_position: u32,
   skip: u32,
+  y_begin: u32, // where d_gamma and d_beta begin
   epsilon: f32,
 }
 
@@ -52,7 +53,7 @@ fn main(
   let slope = row_sum(sum_of(slopes), lane);
   let level = row_sum(sum_of(levels), lane);
   if (output < u.outputs && lane % ${LANES}u == 0u) {
-    d_gamma[output] = slope;
-    d_beta[output] = level;
+    d_gamma[u.y_begin + output] = slope;
+    d_beta[u.y_begin + output] = level;
   }
 }

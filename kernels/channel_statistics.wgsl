@@ -19,6 +19,7 @@ struct Uniforms {
   step_at: u32,
   step_position: u32,
   skip: u32,
+  y_begin: u32, // where mean and variance begin
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Value>;
@@ -62,7 +63,7 @@ fn main(
   let shift = row_sum(sum_of(distances), lane) / n;
   let spread = row_sum(sum_of(squares), lane) / n - shift * shift;
   if (output < u.outputs && lane % ${LANES}u == 0u) {
-    mean[output] = center + shift;
-    variance[output] = select(spread, 0.0, spread < 0.0); // rounding must not make it negative; NaN stays
+    mean[u.y_begin + output] = center + shift;
+    variance[u.y_begin + output] = select(spread, 0.0, spread < 0.0); // rounding must not make it negative; NaN stays
   }
 }

@@ -14,6 +14,7 @@ struct Uniforms {
   length: f32,
   last: f32,
   count: f32,
+  y_begin: u32, // where mean and variance begin
 }
 
 @group(0) @binding(0) var<storage, read> part_mean: array<f32>;
@@ -52,7 +53,7 @@ fn main(
   let shift = row_sum(distances, lane);
   let spread = row_sum(squares, lane) - shift * shift;
   if (channel < u.channels && first == 0u) {
-    mean[channel] = center + shift;
-    variance[channel] = select(spread, 0.0, spread < 0.0); // rounding must not make it negative; NaN stays
+    mean[u.y_begin + channel] = center + shift;
+    variance[u.y_begin + channel] = select(spread, 0.0, spread < 0.0); // rounding must not make it negative; NaN stays
   }
 }

@@ -1,22 +1,51 @@
 // Softmax over rows: y = e^(x - max) / Σ e^(x - max), its logarithm (LOG), or the gradient of either (GRADIENT).
 //
-// x, y, dy, dx (rows, columns) row-major f32. Gradients, from y: softmax dx = y · (dy - Σ y·dy);
-// logSoftmax dx = dy - e^y · Σ dy.
+// x, y, dy, dx (rows, columns) row-major. VALUE: f32, or vec4f, four neighbours; `columns` counts Values. Gradients, from
+// y: softmax dx = y · (dy - Σ y·dy); logSoftmax dx = dy - e^y · Σ dy.
 // A row is shared by LANES invocations of a workgroup of 64, so a workgroup has 64 / LANES rows; workgroup memory
-// 256 B if LANES > 1. A column index above 0 costs its lane columns / LANES trips (at most 65,535, checked by the host).
-// Order of summation: strided partial sums, then a tree. Error ≤ (columns / LANES + 6 + 8) · 2⁻²⁴ relative in Σ.
-// A NaN in a row makes the whole row NaN.
+// 256 B if LANES > 1. Three loops over the Values of a row, columns / LANES trips each (at most 65,535 in all, checked by
+// the host).
+// Order of summation: strided partial sums, the four of a vec4, then a tree. Error ≤ (columns / LANES + 8 + 8) · 2⁻²⁴
+// relative in Σ. A NaN in a row makes the whole row NaN.
 
 struct Uniforms {
   rows: u32,
   columns: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+alias Value = ${VALUE};
+
+@group(0) @binding(0) var<storage, read> x: array<Value>;
+@group(0) @binding(1) var<storage, read_write> y: array<Value>;
 @group(0) @binding(2) var<uniform> u: Uniforms;
 //# if GRADIENT
-@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<Value>;
+//# end
+
+//# if VALUE == vec4f
+fn larger_value(p: Value, q: Value) -> Value {
+  return vec4f(larger(p.x, q.x), larger(p.y, q.y), larger(p.z, q.z), larger(p.w, q.w));
+}
+
+fn largest_of(v: Value) -> f32 {
+  return larger(larger(v.x, v.y), larger(v.z, v.w));
+}
+
+fn sum_of(v: Value) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
+}
+//# else
+fn larger_value(p: Value, q: Value) -> Value {
+  return larger(p, q);
+}
+
+fn largest_of(v: Value) -> f32 {
+  return v;
+}
+
+fn sum_of(v: Value) -> f32 {
+  return v;
+}
 //# end
 
 @compute @workgroup_size(64)
@@ -31,7 +60,7 @@ fn main(
   let end = select(0u, u.columns, row < u.rows);
   let begin = row * u.columns;
 //# if GRADIENT
-  var partial = 0.0;
+  var partial = Value();
   for (var j = first; j < end; j += ${LANES}u) {
 //# if LOG
     partial += dy[begin + j];
@@ -39,7 +68,7 @@ fn main(
     partial += x[begin + j] * dy[begin + j];
 //# end
   }
-  let total = row_sum(partial, lane);
+  let total = row_sum(sum_of(partial), lane);
   for (var j = first; j < end; j += ${LANES}u) {
 //# if LOG
     y[begin + j] = dy[begin + j] - exp(x[begin + j]) * total;
@@ -48,16 +77,16 @@ fn main(
 //# end
   }
 //# else
-  var largest = -3.4028234e38;
+  var largest = Value(-3.4028234e38);
   for (var j = first; j < end; j += ${LANES}u) {
-    largest = larger(largest, x[begin + j]);
+    largest = larger_value(largest, x[begin + j]);
   }
-  let highest = row_max(largest, lane);
-  var partial = 0.0;
+  let highest = row_max(largest_of(largest), lane);
+  var partial = Value();
   for (var j = first; j < end; j += ${LANES}u) {
     partial += exp(x[begin + j] - highest);
   }
-  let total = row_sum(partial, lane);
+  let total = row_sum(sum_of(partial), lane);
 //# if LOG
   let log_total = log(total);
 //# end

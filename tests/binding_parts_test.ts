@@ -6,28 +6,44 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
+  activation,
   activationGradient,
   add,
   argmax,
+  augmentImages,
   averagePool,
   averagePoolGradient,
+  batchedMatmul,
+  batchNorm,
+  batchNormInputGradient,
+  batchNormScaleGradients,
+  channelStatistics,
   conv2d,
   conv2dInputGradient,
   conv2dWeightGradient,
   type ConvolutionMethodName,
   type DataType,
   dropout,
+  embedding,
+  fft2d,
+  filter2d,
   gatherRows,
+  gaussianKernel,
   gelu,
   Gpu,
+  hinge,
+  ifft2d,
   localResponseNorm,
   localResponseNormGradient,
   logSoftmaxGradient,
+  matches,
   max,
   maxPool,
   maxPoolGradient,
   mean,
+  meanSquaredError,
   multiply,
+  normalizeChannels,
   OptionError,
   OutOfMemoryError,
   Program,
@@ -35,7 +51,9 @@ import {
   type Recorder,
   scale,
   type Shape,
+  sigmoidCrossEntropy,
   softmax,
+  softmaxCrossEntropy,
   subtract,
   sum,
   sumOfSquares,
@@ -74,12 +92,18 @@ interface Inputs {
   readonly dz: Tensor;
   /** Shape: that of an image's row. */
   readonly row: Tensor;
+  /** Positive numbers. Shape: [channels]. */
+  readonly channels: Tensor;
   /** Whole numbers, and bytes. Shape: that of x. */
   readonly numbers: Tensor<"u32">;
   readonly bytes: Tensor<"u8">;
 }
 
 type Operation = (recorder: Recorder, inputs: Inputs) => Tensor<DataType>;
+
+/** Images as rows of numbers, and as a stack of matrices, one for each channel. */
+const rowsOf = (x: Tensor): Tensor => x.reshape([-1, x.shape.at(-1)!]);
+const matricesOf = (x: Tensor): Tensor => x.reshape([-1, ...x.shape.slice(2)]);
 
 const pool = { poolSize: 3, strides: 2, padding: 1 } as const;
 
@@ -98,6 +122,60 @@ const EXACT: Readonly<Record<string, Operation>> = {
   "mean over the second axis": (recorder, { x }) => mean(recorder, x, { axis: 1 }),
   "max over the third axis": (recorder, { x }) => max(recorder, x, { axis: 2 }),
   "argmax over the last axis": (recorder, { x }) => argmax(recorder, x, { axis: -1 }),
+  "max of all": (recorder, { x }) => max(recorder, x),
+  "max over the images": (recorder, { x }) => max(recorder, x, { axis: 0 }),
+  "argmax of all": (recorder, { x }) => argmax(recorder, x),
+  "argmax over the images": (recorder, { x }) =>
+    argmax(recorder, activation(recorder, "step", x), { axis: 0 }), // with ties
+  "products of stacks": (recorder, { x, dy }) =>
+    batchedMatmul(recorder, matricesOf(x), matricesOf(dy), {
+      transposeB: true,
+      rowBias: sum(recorder, matricesOf(x), { axis: 2 }),
+    }),
+  "products with one matrix": (recorder, { x, row }) =>
+    batchedMatmul(recorder, matricesOf(x), row.reshape([1, 1, -1]), { transposeB: true }),
+  "products of one matrix": (recorder, { dy, row }) =>
+    batchedMatmul(recorder, row.reshape([1, 1, -1]), matricesOf(dy), { transposeB: true }),
+  ...Object.fromEntries(
+    Object.entries({ softmaxCrossEntropy, sigmoidCrossEntropy, meanSquaredError, hinge }).flatMap(
+      ([name, loss]): [string, Operation][] => [
+        [`${name}`, (recorder, { x, dy }) => loss(recorder, rowsOf(x), rowsOf(dy)).losses],
+        [
+          `${name}, gradient`,
+          (recorder, { x, dy }) => loss(recorder, rowsOf(x), rowsOf(dy)).gradient!,
+        ],
+      ],
+    ),
+  ),
+  augmentImages: (recorder, { x }) => augmentImages(recorder, x, { flip: true, shift: 1, seed: 3 }),
+  normalizeChannels: (recorder, { x }) => {
+    const ones = new Array(x.shape[1]!).fill(1);
+    return normalizeChannels(recorder, x, { mean: ones, deviation: ones.map((_, c) => c + 0.5) });
+  },
+  "filter2d by a column and a row": (recorder, { x }) =>
+    filter2d(recorder, x, gaussianKernel(5, 1), { separable: true }),
+  "filter2d by a matrix": (recorder, { x }) =>
+    filter2d(recorder, x, gaussianKernel(3, 1), { separable: false }),
+  "fft2d and ifft2d": (recorder, { x }) =>
+    ifft2d(recorder, fft2d(recorder, x), { width: x.shape[3]! }),
+  matches: (recorder, { x, dy }) => matches(recorder, rowsOf(x), rowsOf(dy)),
+  embedding: (recorder, { x, row }) => {
+    const ids = activation(recorder, "step", x.reshape([IMAGES, -1])); // 0 and 1
+    return embedding(recorder, ids, row.reshape([-1, 2]));
+  },
+  batchNorm: (recorder, { x, channels }) =>
+    batchNorm(recorder, x, channels, channels, {
+      statistics: { mean: channels, variance: channels },
+    }),
+  "batchNorm gradient": (recorder, { x, dy, channels }) =>
+    batchNormInputGradient(recorder, x, channels, dy, {
+      statistics: { mean: channels, variance: channels },
+      gradients: { dGamma: channels, dBeta: channels },
+    }),
+  "batchNorm gradient, statistics fixed": (recorder, { x, dy, channels }) =>
+    batchNormInputGradient(recorder, x, channels, dy, {
+      statistics: { mean: channels, variance: channels },
+    }),
   dropout: (recorder, { x }) => dropout(recorder, x, { rate: 0.3, seed: 5 }),
   "dropout on the way back": (recorder, { x, dy }) =>
     dropout(recorder, dy, {
@@ -155,6 +233,17 @@ const SUMS: Readonly<Record<string, Operation>> = {
   "sum over the images": (recorder, { x }) => sum(recorder, x, { axis: 0 }),
   mean: (recorder, { x }) => mean(recorder, x),
   sumOfSquares: (recorder, { x }) => sumOfSquares(recorder, x),
+  "statistics of channels, mean": (recorder, { x }) => channelStatistics(recorder, x).mean,
+  ...Object.fromEntries(
+    (["dGamma", "dBeta"] as const).map((which): [string, Operation] => [
+      `batchNorm, ${which}`,
+      (recorder, { x, dy, channels }) => {
+        // With a mean of 0, the terms are the products of dy and x.
+        const statistics = { mean: scale(recorder, channels, 0), variance: channels };
+        return batchNormScaleGradients(recorder, x, dy, { statistics })[which];
+      },
+    ]),
+  ),
   ...Object.fromEntries(
     (["direct", "gemm", "im2col"] as const).flatMap((algorithm) =>
       (["dw", "db"] as const).map((which): [string, Operation] => [
@@ -189,6 +278,7 @@ function inputsOn(gpu: Gpu, shape: Shape, absolute = false): Inputs {
     bias: floats(FILTERS),
     dz: floats(IMAGES, FILTERS, ...space),
     row: floats(shape.at(-1)!),
+    channels: gpu.tensor(Float32Array.from({ length: channels! }, (_, c) => 0.5 + c), [channels!]),
     numbers: gpu.tensor(wholes, all),
     bytes: gpu.tensor(Uint8Array.from(wholes), all),
   };

@@ -5,12 +5,8 @@
  */
 
 import { OptionError, ShapeError } from "../src/errors.ts";
-import {
-  batchNorm,
-  batchNormGradient,
-  batchNormInputGradient,
-  batchNormScaleGradients,
-} from "../src/ops/batch_norm.ts";
+import { batchNorm, batchNormGradient, batchNormInputGradient } from "../src/ops/batch_norm.ts";
+import { batchNormScaleGradients } from "../src/ops/batch_norm_scale.ts";
 import type { Random } from "../src/random.ts";
 import type { NdArray } from "../src/reference/nd_array.ts";
 import * as oracle from "../src/reference/normalization.ts";

@@ -7,6 +7,7 @@
 import { ShapeError } from "../src/errors.ts";
 import type { Recorder } from "../src/gpu/recorder.ts";
 import type { Tensor } from "../src/gpu/tensor.ts";
+import type { ReductionPlan } from "../src/ops/reduction_plan.ts";
 import { argmax, max, mean, sum, sumOfSquares, type SumOptions } from "../src/ops/reductions.ts";
 import { matches, recordSums } from "../src/ops/statistics.ts";
 import type { Random } from "../src/random.ts";
@@ -40,7 +41,7 @@ function along(x: NdArray, axis: number | undefined): readonly [NdArray, number]
 
 /**
  * The expected result. Additions that an element takes part in: as many as there are elements, and at most
- * 1,100 in each of two passes (`sum` in src/ops/reductions.ts); and one rounding of the square or the factor each.
+ * 2,200 (`sum` in src/ops/reductions.ts); and one rounding of the square or the factor each.
  */
 export function expectReduction(name: Reduction, input: Input, axis?: number): Expected {
   const [x, position] = along(reference(input), axis);
@@ -93,6 +94,34 @@ function drawReduction(name: Reduction, random: Random): Case {
     (inputs) => ({ y: expectReduction(name, inputs.x, axis) }),
   );
 }
+
+/** Any plan, for shapes that leave some room for it; the table takes some only for large tensors, or on a card. */
+function drawPlanned(name: Reduction, random: Random): Case {
+  const shape: Shape = random.integer(2) === 0
+    ? [1 + random.integer(3), dimension(random, 513, 1)]
+    : [1 + random.integer(2), dimension(random, 129, 1), 4 * dimension(random, 8, 1)];
+  const plan: ReductionPlan = {
+    vector: random.integer(2) === 0,
+    loads: pick(random, [1, 2, 4, 8]),
+    lanes: shape.length > 2 ? 1 : pick(random, [1, 64, 256]),
+    turns: random.integer(2) === 0,
+    parts: pick(random, [1, 2, 3, 7, 64, 100]),
+  };
+  const x = { shape, values: floats(random, shape, 3).values.map(Math.round) };
+  return makeCase(
+    JSON.stringify(plan),
+    { x },
+    (recorder, tensors) => ({ y: COMPUTE[name](recorder, tensors.x, { axis: 1, plan }) }),
+    (inputs) => ({ y: expectReduction(name, inputs.x, 1) }),
+  );
+}
+
+const planned: Row[] = (["sum", "max", "argmax"] as const).map((name) => ({
+  name: `${name} as planned`,
+  kernels: ["reduce.wgsl"],
+  draws: 24,
+  draw: (random) => drawPlanned(name, random),
+}));
 
 const reducing: Row[] = (Object.keys(COMPUTE) as Reduction[]).map((name) => ({
   name,
@@ -240,4 +269,4 @@ const recording: Row = {
 };
 
 /** The rows of this file. */
-export const REDUCTION_ROWS: readonly Row[] = [...reducing, matching, recording];
+export const REDUCTION_ROWS: readonly Row[] = [...reducing, ...planned, matching, recording];

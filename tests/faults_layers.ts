@@ -40,7 +40,7 @@ const AUGMENT: readonly Fault[] = [
   fault("augmentImages", "one offset for both directions", "words.y & 0xffffu", "words.y >> 16u"),
   fault("augmentImages", "no offset down and right", "2u * u.shift + 1u", "2u * u.shift"),
   fault("augmentImages", "offsets not centred", " - i32(u.shift)", ""),
-  fault("augmentImages", "the step ignored", "vec2u(image, u.counter)", "vec2u(image, 0u)"),
+  fault("augmentImages", "the step ignored", "image, u.counter)", "image, 0u)"),
   fault(
     "augmentImages",
     "channels move by themselves",

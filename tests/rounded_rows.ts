@@ -10,7 +10,8 @@ import { exact, type Rounded, sum } from "./rounding.ts";
 
 /**
  * Additions that an element of a row takes part in: those of its lane, at most 512 where there are fewer than
- * 64 lanes (`rowLanes` in src/ops/launch.ts), the tree over the lanes, and two more of the host's factors.
+ * 64 lanes (`rowLanes` in src/ops/launch.ts, `chooseRows` in src/ops/softmax_plan.ts), the tree over the lanes, and two more of
+ * the four components of a vector or the host's factors.
  */
 const rowRoundings = (columns: number): number =>
   Math.min(columns, Math.max(512, columns / 64)) + 8;

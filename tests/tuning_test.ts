@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import { resolveConvolution } from "../src/convolution_shape.ts";
 import { OptionError } from "../src/errors.ts";
+import type { Device } from "../src/gpu/device.ts";
 import { DryRecorder } from "../src/gpu/dry_recorder.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { Program } from "../src/gpu/program.ts";
@@ -32,9 +33,12 @@ import {
 } from "../src/ops/convolution.ts";
 import type { ConvolutionPass } from "../src/ops/convolution_method.ts";
 import { tolerance } from "../src/ops/convolution_tuning.ts";
+import { batchNormScaleGradients } from "../src/ops/batch_norm_scale.ts";
 import { batchedMatmul, matmul } from "../src/ops/matmul.ts";
 import { chooseMatmul, matmulCandidates, type MatmulPlan } from "../src/ops/matmul_plan.ts";
 import { bucketOf } from "../src/ops/matmul_tuning.ts";
+import { argmax, max, mean, sum, sumOfSquares } from "../src/ops/reductions.ts";
+import { logSoftmax, softmax } from "../src/ops/softmax.ts";
 import { Sgd } from "../src/optimizers/sgd.ts";
 import type { Shape } from "../src/shape.ts";
 
@@ -414,9 +418,13 @@ Deno.test("results are compared element by element, and NaN is never right", () 
 });
 
 /** Every candidate of what is recorded has to pass its own check. */
-async function checkAll(gpu: Gpu, record: (recorder: Recorder) => void): Promise<string[]> {
+async function checkAll(
+  gpu: Gpu,
+  record: (recorder: Recorder) => void,
+  requests = requestsOf(gpu, record),
+): Promise<string[]> {
   const checked: string[] = [];
-  for (const request of requestsOf(gpu, record)) {
+  for (const request of requests) {
     using trial = request.trial(gpu);
     const check = new TrialCheck(gpu, trial);
     for (const choice of request.candidates()) {
@@ -438,6 +446,68 @@ Deno.test("every candidate of products passes its check: exact sums, edges, spli
         (r) => batchedMatmul(r, r.empty([2, 6, 11]), r.empty([4, 11, 9])),
       ];
       for (const record of products) assert((await checkAll(gpu, record)).length >= 3);
+    });
+  });
+});
+
+function scaleGradients(recorder: Recorder, shape: Shape): void {
+  const [mean, variance] = [recorder.empty([shape[1]!]), recorder.empty([shape[1]!])];
+  const [x, dy] = [recorder.empty(shape), recorder.empty(shape)];
+  batchNormScaleGradients(recorder, x, dy, { statistics: { mean, variance } });
+}
+
+Deno.test("every plan of reductions, softmax and sums over channels passes its check, on a card's variants too", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", async (gpu) => {
+      // What a card would choose between, computed by this adapter.
+      const card: Device = Object.create(gpu.device, {
+        adapter: { value: { ...gpu.adapter, software: false } },
+      });
+      const reductions: ((recorder: Recorder) => void)[] = [
+        (r) => sum(r, r.empty([70_000])),
+        (r) => sumOfSquares(r, r.empty([66_001])),
+        (r) => mean(r, r.empty([700, 96]), { axis: 0 }),
+        (r) => max(r, r.empty([3, 23_000]), { axis: 1 }),
+        (r) => argmax(r, r.empty([2, 800, 42]), { axis: 1 }),
+        (r) => argmax(r, r.empty([129, 512]), { axis: 1 }),
+        (r) => softmax(r, r.empty([70, 1000])),
+        (r) => scaleGradients(r, [6, 3, 74, 52]),
+        (r) => scaleGradients(r, [9000, 10]),
+        (r) => softmax(r, r.empty([3, 33_001])),
+      ];
+      let checked = 0;
+      for (const record of reductions) {
+        checked += (await checkAll(gpu, record)).length;
+        const requests = gpu.device.tuning.collect(() => record(new DryRecorder(card)));
+        checked += (await checkAll(gpu, record, requests.filter(isTunable))).length;
+      }
+      assert(checked >= 80, `${checked}`);
+      assertEquals(requestsOf(gpu, (r) => void sum(r, r.empty([65_535]))), [], "too few numbers");
+    });
+  });
+});
+
+Deno.test("a kept plan is used by sums, within their bucket, and by all functions over rows", async () => {
+  await withFolder(async (folder) => {
+    await withGpu(folder, "measure", (gpu) => {
+      const kernelOf = (length: number) => {
+        using x = gpu.zeros([length]);
+        return kernelsOf(gpu, (r) => void sum(r, x))[0]!;
+      };
+      const [request] = requestsOf(gpu, (r) => void sum(r, r.empty([80_000])));
+      gpu.device.tuning.learn(
+        request!,
+        another(request!, (text) => text.includes('"vector":false')),
+        {},
+      );
+      assertMatch(kernelOf(80_000), /VALUE=f32/);
+      assertMatch(kernelOf(76_000), /VALUE=f32/, "of the same bucket");
+      assertMatch(kernelOf(90_000), /VALUE=vec4f/, "of the next bucket");
+      using x = gpu.zeros([100, 1000]);
+      const rows = (r: Recorder) => void logSoftmax(r, x);
+      const [softmaxRequest] = requestsOf(gpu, rows);
+      gpu.device.tuning.learn(softmaxRequest!, { vector: false, lanes: 8 }, {});
+      assertMatch(kernelsOf(gpu, rows)[0]!, /LANES=8 VALUE=f32 LOG=true/);
     });
   });
 });

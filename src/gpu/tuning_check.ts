@@ -43,7 +43,7 @@ class NaNRecorder implements Recorder {
 export class TrialCheck<C extends object> {
   readonly #gpu: Gpu;
   readonly #trial: Trial<C>;
-  #expected: Float32Array | undefined;
+  #expected: ArrayLike<number> | undefined;
 
   /** Nothing is computed yet. */
   constructor(gpu: Gpu, trial: Trial<C>) {
@@ -65,7 +65,7 @@ export class TrialCheck<C extends object> {
     }
   }
 
-  async #compute(run: (recorder: Recorder) => Tensor): Promise<Float32Array> {
+  async #compute(run: (recorder: Recorder) => Tensor<DataType>): Promise<ArrayLike<number>> {
     const result = run(new NaNRecorder(this.#gpu));
     try {
       return await result.read();
@@ -77,8 +77,8 @@ export class TrialCheck<C extends object> {
 
 /** The first element that is too far from what is expected, and how many are. */
 export function firstFault(
-  actual: Float32Array,
-  expected: Float32Array,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
   tolerance: number,
 ): string | undefined {
   let wrong = 0;

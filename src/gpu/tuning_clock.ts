@@ -8,7 +8,7 @@ import type { Device } from "./device.ts";
 import { Program } from "./program.ts";
 import type { ScratchPool } from "./scratch_pool.ts";
 import type { Recorder } from "./recorder.ts";
-import type { Tensor } from "./tensor.ts";
+import type { DataType, Tensor } from "./tensor.ts";
 
 /** Milliseconds of work in a batch: of the three of a candidate, 90 ms in all, and long beside the wait that is subtracted. */
 const BATCH_MILLISECONDS = 30;
@@ -62,7 +62,7 @@ export class Clock {
   async prepare<C extends object>(
     label: string,
     choice: C,
-    run: (recorder: Recorder) => Tensor,
+    run: (recorder: Recorder) => Tensor<DataType>,
   ): Promise<Contestant<C>> {
     const record = (copies: number) =>
       Program.record(this.#device, label, (recorder) => {

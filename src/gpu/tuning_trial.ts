@@ -7,7 +7,7 @@
 import type { Shape } from "../shape.ts";
 import type { Gpu } from "./gpu.ts";
 import type { Recorder } from "./recorder.ts";
-import type { Tensor } from "./tensor.ts";
+import type { DataType, Tensor } from "./tensor.ts";
 import type { ChoiceRequest } from "./tuning.ts";
 
 /** A choice that can be measured. */
@@ -30,9 +30,9 @@ export function isTunable(request: ChoiceRequest): request is TuningRequest {
 /** Inputs on which choices are compared. */
 export interface Trial<C extends object = object> extends Disposable {
   /** Computes the result in the way chosen. */
-  run(recorder: Recorder, choice: C): Tensor;
+  run(recorder: Recorder, choice: C): Tensor<DataType>;
   /** Computes the result with the plainest kernel. */
-  reference(recorder: Recorder): Tensor;
+  reference(recorder: Recorder): Tensor<DataType>;
   /**
    * How far an element may be from the reference: derived from the roundings of this choice and the reference. `undefined` if
    * the bound is too wide to tell right from wrong; the choice is refused then.

@@ -7,7 +7,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
-import { batchNorm, batchNormInputGradient, batchNormScaleGradients } from "../ops/batch_norm.ts";
+import { batchNorm, batchNormInputGradient } from "../ops/batch_norm.ts";
+import { batchNormScaleGradients } from "../ops/batch_norm_scale.ts";
 import { channelStatistics, updateRunningStatistics } from "../ops/channel_statistics.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { type Initializer, zeros } from "./initializers.ts";

@@ -12,6 +12,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkNumber } from "../options.ts";
 import { formatShape, sizeOf } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { RANDOM_SOURCE, vectorLength, walkLanes, workgroupsFor } from "./launch.ts";
 import { type RandomOptions, randomUniforms } from "./random.ts";
 
@@ -146,14 +147,16 @@ function augment(
   }
   const [images, channels, height, width] = x.shape as [number, number, number, number];
   const lanes = walkLanes(recorder.device, width, what);
-  const rows = images * channels * height;
   const y = recorder.empty(x.shape, x.type);
-  recorder.dispatch({
-    label: `${what} ${formatShape(x.shape)}`,
-    kernel: AUGMENT.variant({ FLIP: flip, GRADIENT: gradient, LANES: lanes }),
-    tensors: { x, y },
-    uniforms: { rows, channels, height, width, shift, ...key },
-    workgroups: width === 0 ? 0 : workgroupsFor(rows * lanes),
+  inParts(what, images, [x, y] as const, ([x, y], { first, count }) => {
+    const rows = count * channels * height;
+    recorder.dispatch({
+      label: `${what} ${formatShape(x.shape)}`,
+      kernel: AUGMENT.variant({ FLIP: flip, GRADIENT: gradient, LANES: lanes }),
+      tensors: { x, y },
+      uniforms: { rows, first, channels, height, width, shift, ...key },
+      workgroups: width === 0 ? 0 : workgroupsFor(rows * lanes),
+    });
   });
   return y;
 }
@@ -178,14 +181,16 @@ function normalize(recorder: Recorder, x: Tensor, options: ChannelOptions, what:
       [`mean_${c}`, mean[first + c] ?? 0],
       [`scale_${c}`, 1 / (deviation[first + c] ?? 1)],
     ]).flat();
-    const planes = images! * count;
-    recorder.dispatch({
-      label: `${what} ${formatShape(x.shape)}`,
-      kernel: NORMALIZE.variant({ CHANNELS, VECTOR: vector, LANES: lanes }),
-      tensors: { x, y },
-      uniforms: { planes, channels, inner, first, count, ...Object.fromEntries(numbers) },
-      workgroups: inner === 0 ? 0 : workgroupsFor(planes * lanes),
-      flops: 2 * planes * sizeOf(space),
+    inParts(what, images!, [x, y] as const, ([x, y], { count: images }) => {
+      const planes = images * count;
+      recorder.dispatch({
+        label: `${what} ${formatShape(x.shape)}`,
+        kernel: NORMALIZE.variant({ CHANNELS, VECTOR: vector, LANES: lanes }),
+        tensors: { x, y },
+        uniforms: { planes, channels, inner, first, count, ...Object.fromEntries(numbers) },
+        workgroups: inner === 0 ? 0 : workgroupsFor(planes * lanes),
+        flops: 2 * planes * sizeOf(space),
+      });
     });
   }
   return y;

@@ -5,23 +5,21 @@
  */
 
 import normText from "../../kernels/batch_norm.wgsl" with { type: "text" };
-import sumsText from "../../kernels/batch_norm_sums.wgsl" with { type: "text" };
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { checkKeys, checkNumber } from "../options.ts";
+import { checkKeys } from "../options.ts";
 import { formatShape } from "../shape.ts";
-import { type ChannelStatistics, channelStatistics } from "./channel_statistics.ts";
-import { CHANNEL_SOURCE, channelsOf, type ChannelView, cutChannels } from "./channels.ts";
 import {
-  expectShape,
-  NAN_SOURCE,
-  ROW_SOURCE,
-  rowWorkgroups,
-  vectorLength,
-  workgroupsFor,
-} from "./launch.ts";
-import { sum } from "./reductions.ts";
+  type BatchNormScaleGradients,
+  batchNormScaleGradients,
+  checkStatistics,
+  epsilonOf,
+} from "./batch_norm_scale.ts";
+import { inParts } from "./binding_parts.ts";
+import { type ChannelStatistics, channelStatistics } from "./channel_statistics.ts";
+import { channelsOf, type ChannelView } from "./channels.ts";
+import { expectShape, vectorLength, workgroupsFor } from "./launch.ts";
 
 /** How {@linkcode batchNorm} normalises. */
 export interface BatchNormOptions {
@@ -31,26 +29,10 @@ export interface BatchNormOptions {
   readonly epsilon?: number;
 }
 
-/** The gradients of scale and shift. */
-export interface BatchNormScaleGradients {
-  /** The gradient of the scale. Shape: [c]. */
-  readonly dGamma: Tensor;
-  /** The gradient of the shift. Shape: [c]. */
-  readonly dBeta: Tensor;
-}
-
 /** The gradients of {@linkcode batchNorm}. */
 export interface BatchNormGradients extends BatchNormScaleGradients {
   /** The gradient of the input. Shape: [n, c, …]. */
   readonly dx: Tensor;
-}
-
-/** Options of {@linkcode batchNormScaleGradients}. */
-export interface BatchNormScaleGradientsOptions extends Partial<BatchNormScaleGradients> {
-  /** The statistics that the forward step normalised with. */
-  readonly statistics: ChannelStatistics;
-  /** As in the forward step. */
-  readonly epsilon?: number;
 }
 
 /** Options of {@linkcode batchNormInputGradient}. */
@@ -67,11 +49,6 @@ export interface BatchNormInputGradientOptions {
 }
 
 const NORM = new KernelFamily("batchNorm", [{ name: "batch_norm.wgsl", text: normText }]);
-const SUMS = new KernelFamily("batchNormSums", [NAN_SOURCE, ROW_SOURCE, CHANNEL_SOURCE, {
-  name: "batch_norm_sums.wgsl",
-  text: sumsText,
-}]);
-
 /** Values (or vec4s) of a plane that an invocation computes. */
 const VALUES_PER_WORKER = 8;
 
@@ -115,7 +92,7 @@ export function batchNorm(
   const epsilon = epsilonOf(options, what);
   return withStatistics(recorder, x, options, what, ({ mean, variance }) => {
     const y = recorder.empty(x.shape, x.type);
-    launch(recorder, "normalize", view, epsilon, { x, y, mean, variance, gamma, beta });
+    launch(recorder, "normalize", view, epsilon, { x, y }, { mean, variance, gamma, beta });
     return y;
   });
 }
@@ -159,50 +136,6 @@ export function batchNormGradient(
 }
 
 /**
- * The gradients of {@linkcode batchNorm} to scale and shift alone. Shape: x [n, c, …], dy as x → two of [c].
- *
- * @param options The statistics of the forward step, and where to write the gradients. Default: new tensors.
- * @throws {ShapeError} if the shapes do not fit together; {@linkcode OptionError} if ε is below 0.
- */
-export function batchNormScaleGradients(
-  recorder: Recorder,
-  x: Tensor,
-  dy: Tensor,
-  options: BatchNormScaleGradientsOptions,
-): BatchNormScaleGradients {
-  const what = "batchNormScaleGradients";
-  checkKeys(options, what, ["statistics", "epsilon", "dGamma", "dBeta"]);
-  const view = channelsOf(x.shape, what);
-  const shape = [view.channels];
-  expectShape(dy, x.shape, `${what}: dy`);
-  checkStatistics(options.statistics, view, what);
-  const epsilon = epsilonOf(options, what);
-  const { parts, lanes, vector, uniforms } = cutChannels(recorder.device, view, what);
-  if (options.dGamma !== undefined) expectShape(options.dGamma, shape, `${what}: dGamma`);
-  if (options.dBeta !== undefined) expectShape(options.dBeta, shape, `${what}: dBeta`);
-  const { dGamma = recorder.empty(shape), dBeta = recorder.empty(shape) } = options;
-  const single = parts === 1;
-  const ofParts = [dGamma, dBeta].map((out) =>
-    single ? out : recorder.empty([parts, view.channels])
-  );
-  recorder.dispatch({
-    label: `batch norm scale gradients ${formatShape(x.shape)}`,
-    kernel: SUMS.variant({ LANES: lanes, VECTOR: vector }),
-    tensors: { x, dy, ...options.statistics, d_gamma: ofParts[0]!, d_beta: ofParts[1]! },
-    uniforms: { ...uniforms, epsilon },
-    workgroups: rowWorkgroups(parts * view.channels, lanes),
-    flops: 5 * x.size,
-  });
-  if (!single) {
-    [dGamma, dBeta].forEach((out, i) => {
-      sum(recorder, ofParts[i]!, { axis: 0, out });
-      recorder.release(ofParts[i]!);
-    });
-  }
-  return { dGamma, dBeta };
-}
-
-/**
  * The gradient of {@linkcode batchNorm} to its input alone. Shape: x [n, c, …], gamma [c], dy as x → as x.
  *
  * @param options The statistics of the forward step, and whether they depend on x.
@@ -229,32 +162,37 @@ export function batchNormInputGradient(
   }
   const dx = recorder.empty(x.shape, x.type);
   if (gradients === undefined) {
-    launch(recorder, "fixed", view, epsilon, { dy, y: dx, variance, gamma });
+    launch(recorder, "fixed", view, epsilon, { dy, y: dx }, { variance, gamma });
   } else {
     const { dGamma: d_gamma, dBeta: d_beta } = gradients;
-    const tensors = { x, dy, y: dx, mean, variance, gamma, d_gamma, d_beta };
-    launch(recorder, "batch", view, epsilon, tensors);
+    const values = { mean, variance, gamma, d_gamma, d_beta };
+    launch(recorder, "batch", view, epsilon, { x, dy, y: dx }, values);
   }
   return dx;
 }
 
+/** Writes y, row by row from `images`, x or dy or both by the kernel's names; `values` are those of the channels. */
 function launch(
   recorder: Recorder,
   mode: "normalize" | "fixed" | "batch",
   { rows, channels, area, count }: ChannelView,
   epsilon: number,
-  tensors: Record<string, Tensor>,
+  images: Record<string, Tensor>,
+  values: Record<string, Tensor>,
 ): void {
   const { vector, length } = vectorLength(area);
   const workers = Math.ceil(length / VALUES_PER_WORKER);
-  const invocations = rows * channels * workers;
-  recorder.dispatch({
-    label: `batch norm ${mode} ${formatShape([rows, channels, area])}`,
-    kernel: NORM.variant({ MODE: mode, VECTOR: vector }),
-    tensors,
-    uniforms: { length: invocations, channels, area: length, workers, count, epsilon },
-    workgroups: workgroupsFor(invocations),
-    flops: (mode === "normalize" ? 4 : mode === "fixed" ? 1 : 6) * rows * channels * area,
+  const names = Object.keys(images);
+  inParts("batchNorm", rows, Object.values(images), (tensors, { count: rows }) => {
+    const invocations = rows * channels * workers;
+    recorder.dispatch({
+      label: `batch norm ${mode} ${formatShape([rows, channels, area])}`,
+      kernel: NORM.variant({ MODE: mode, VECTOR: vector }),
+      tensors: { ...Object.fromEntries(names.map((name, i) => [name, tensors[i]!])), ...values },
+      uniforms: { length: invocations, channels, area: length, workers, count, epsilon },
+      workgroups: workgroupsFor(invocations),
+      flops: (mode === "normalize" ? 4 : mode === "fixed" ? 1 : 6) * rows * channels * area,
+    });
   });
 }
 
@@ -275,18 +213,4 @@ function withStatistics<T>(
   recorder.release(own.mean);
   recorder.release(own.variance);
   return result;
-}
-
-function checkStatistics(
-  { mean, variance }: ChannelStatistics,
-  { channels }: ChannelView,
-  what: string,
-): void {
-  expectShape(mean, [channels], `${what}: mean`);
-  expectShape(variance, [channels], `${what}: variance`);
-}
-
-function epsilonOf({ epsilon = 1e-5 }: { readonly epsilon?: number }, what: string): number {
-  checkNumber(epsilon, `${what}: epsilon`, { min: 0 });
-  return epsilon;
 }

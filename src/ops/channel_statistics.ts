@@ -12,7 +12,9 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkNumber } from "../options.ts";
 import { formatShape, type Shape } from "../shape.ts";
-import { CHANNEL_SOURCE, channelsOf, cutChannels } from "./channels.ts";
+import { bindingParts } from "./binding_parts.ts";
+import { planChannels } from "./channel_tuning.ts";
+import { CHANNEL_SOURCE, channelsOf, type ChannelView, cutChannels } from "./channels.ts";
 import {
   expectShape,
   NAN_SOURCE,
@@ -48,7 +50,8 @@ const RUNNING = new KernelFamily("runningStatistics", [{
  *
  * mean[c] = 1/m · Σ x[n, c, i], variance[c] = 1/m · Σ (x[n, c, i] − mean[c])², with m the number of n and i
  *
- * Numerically stable: the squares are those of distances to the mean, not of x. The statistics of no elements are NaN.
+ * Numerically stable: the squares are those of distances to the mean, not of x. The statistics of no elements are NaN. Those of
+ * rows that the device does not bind at once are merged.
  *
  * Shape: x [n, c, …] → two of [c].
  *
@@ -57,35 +60,74 @@ const RUNNING = new KernelFamily("runningStatistics", [{
 export function channelStatistics(recorder: Recorder, x: Tensor): ChannelStatistics {
   const what = "channelStatistics";
   const view = channelsOf(x.shape, what);
-  const { parts, length, lanes, vector, uniforms } = cutChannels(recorder.device, view, what);
-  const { channels, count } = view;
-  const pair = (shape: Shape): ChannelStatistics => ({
-    mean: recorder.empty(shape),
-    variance: recorder.empty(shape),
+  const { rows, channels, area, count } = view;
+  const result = emptyPair(recorder, [channels]);
+  const pieces = bindingParts(what, rows, [x] as const);
+  if (pieces.length === 1) {
+    statisticsOf(recorder, x, view, result, 0);
+    return result;
+  }
+  const ofPieces = emptyPair(recorder, [pieces.length, channels]);
+  pieces.forEach(({ count: rows, tensors: [x] }, i) => {
+    statisticsOf(recorder, x, { ...view, rows, count: rows * area }, ofPieces, i * channels);
   });
-  const ofParts = pair(parts === 1 ? [channels] : [parts, channels]);
+  const length = pieces[0]!.count * area;
+  const last = pieces.at(-1)!.count * area;
+  merge(recorder, ofPieces, { channels, parts: pieces.length, length, last, count }, result, 0);
+  return result;
+}
+
+function emptyPair(recorder: Recorder, shape: Shape): ChannelStatistics {
+  return { mean: recorder.empty(shape), variance: recorder.empty(shape) };
+}
+
+/** Writes the statistics of x into `target`, from its element `begin` on. */
+function statisticsOf(
+  recorder: Recorder,
+  x: Tensor,
+  view: ChannelView,
+  target: ChannelStatistics,
+  begin: number,
+): void {
+  const { channels, count } = view;
+  const { adapter: { software }, tuning } = recorder.device;
+  const plan = planChannels({ software, tuning }, view);
+  const cut = cutChannels(view, plan, "channelStatistics");
+  const { parts, length, lanes, vector, uniforms } = cut;
+  const ofParts = parts === 1 ? target : emptyPair(recorder, [parts, channels]);
   recorder.dispatch({
     label: `statistics of channels ${formatShape(x.shape)}`,
     kernel: PARTS.variant({ LANES: lanes, VECTOR: vector }),
     tensors: { x, ...ofParts },
-    uniforms,
+    uniforms: { ...uniforms, y_begin: parts === 1 ? begin : 0 },
     workgroups: rowWorkgroups(parts * channels, lanes),
     flops: 5 * x.size,
   });
-  if (parts === 1) return ofParts;
-  const result = pair([channels]);
-  const mergeLanes = rowLanes(recorder.device, { rows: channels, columns: parts }, "parts");
+  if (parts === 1) return;
+  const last = count - (parts - 1) * length;
+  merge(recorder, ofParts, { channels, parts, length, last, count }, target, begin);
+}
+
+/** Writes the statistics of all parts into `target`, from its element `begin` on; frees those of the parts. */
+function merge(
+  recorder: Recorder,
+  ofParts: ChannelStatistics,
+  numbers: Readonly<Record<"channels" | "parts" | "length" | "last" | "count", number>>,
+  target: ChannelStatistics,
+  begin: number,
+): void {
+  const { channels, parts } = numbers;
+  const lanes = rowLanes(recorder.device, { rows: channels, columns: parts }, "parts");
   recorder.dispatch({
     label: `statistics of channels, ${parts} parts`,
-    kernel: MERGE.variant({ LANES: mergeLanes }),
-    tensors: { part_mean: ofParts.mean, part_variance: ofParts.variance, ...result },
-    uniforms: { channels, parts, length, last: count - (parts - 1) * length, count },
-    workgroups: rowWorkgroups(channels, mergeLanes),
+    kernel: MERGE.variant({ LANES: lanes }),
+    tensors: { part_mean: ofParts.mean, part_variance: ofParts.variance, ...target },
+    uniforms: { ...numbers, y_begin: begin },
+    workgroups: rowWorkgroups(channels, lanes),
     flops: 9 * parts * channels,
   });
   recorder.release(ofParts.mean);
   recorder.release(ofParts.variance);
-  return result;
 }
 
 /**

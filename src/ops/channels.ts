@@ -6,7 +6,6 @@
 
 import valuesText from "../../kernels/channel_values.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
-import type { Device } from "../gpu/device.ts";
 import type { SourceText } from "../gpu/expand.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 
@@ -59,31 +58,63 @@ export function channelsOf(shape: Shape, what: string): ChannelView {
   return { rows, channels, area, count: rows * area };
 }
 
+/** How the values of a channel are shared out; what does not fit a size is replaced by the nearest that does. */
+export interface ChannelPlan {
+  /** Invocations that share a part. */
+  readonly lanes: 1 | 64;
+  /** Parts of a channel; more of them if they would get too long. */
+  readonly parts: number;
+}
+
 /**
- * Cuts the channels into parts. A workgroup shares a part on a card, where its lanes read neighbouring values; with few values
- * in a row, and on software adapters, where barriers are dear, a part has one invocation.
- *
- * @throws {ShapeError} if a channel has so many values that a loop would pass 65,535 trips: above 5 · 10⁸.
+ * The plan of the table. A workgroup shares a part on a card, where its lanes read neighbouring values; with few values in a row,
+ * and on software adapters, where barriers are dear, a part has one invocation.
  */
-export function cutChannels(
-  device: Device,
+export function chooseChannels(
+  { software }: { readonly software: boolean },
   { channels, area, count }: ChannelView,
-  what: string,
-): ChannelParts {
-  const { software } = device.adapter;
+): ChannelPlan {
   const lanes = !software && area >= 8 && count >= 64 * SHORTEST_LANE ? 64 : 1;
-  const vector = area % 4 === 0 && area > 0;
-  const width = vector ? 4 : 1;
   const busy = software ? BUSY.software : BUSY.card;
-  const wanted = Math.min(
+  const parts = Math.min(
     Math.ceil(busy / (lanes * Math.max(1, channels))),
     Math.floor(count / (lanes * SHORTEST_LANE)),
   );
-  const most = Math.max(Math.ceil(count / LONGEST_PART), wanted, 1);
-  const length = width * Math.ceil(count / width / Math.min(most, MOST_PARTS));
-  if (length / width / lanes > LONGEST_WALK) {
-    throw new ShapeError(`${what}: a channel of ${count} values is too long`);
+  return { lanes, parts: Math.max(1, parts) };
+}
+
+/** Plans that may be the quickest, the table's first; no two compute the same. */
+export function channelCandidates(
+  adapter: { readonly software: boolean },
+  view: ChannelView,
+): ChannelPlan[] {
+  const table = chooseChannels(adapter, view);
+  const plans = [table.lanes, 1 as const, 64 as const].flatMap((lanes) =>
+    [1, 1 / 4, 4, 16].map((factor) => ({ lanes, parts: Math.ceil(factor * table.parts) }))
+  );
+  const cuts = plans.map((plan) => [JSON.stringify(cut(view, plan)), plan] as const);
+  return [...new Map(cuts.toReversed()).values()].toReversed();
+}
+
+/**
+ * Cuts the channels into parts.
+ *
+ * @throws {ShapeError} if a channel has so many values that a loop would pass 65,535 trips: above 5 · 10⁸.
+ */
+export function cutChannels(view: ChannelView, plan: ChannelPlan, what: string): ChannelParts {
+  const parts = cut(view, plan);
+  if (parts.length / (parts.vector ? 4 : 1) / parts.lanes > LONGEST_WALK) {
+    throw new ShapeError(`${what}: a channel of ${view.count} values is too long`);
   }
+  return parts;
+}
+
+function cut({ channels, area, count }: ChannelView, plan: ChannelPlan): ChannelParts {
+  const { lanes } = plan;
+  const vector = area % 4 === 0 && area > 0;
+  const width = vector ? 4 : 1;
+  const most = Math.max(Math.ceil(count / LONGEST_PART), plan.parts, 1);
+  const length = width * Math.ceil(count / width / Math.min(most, MOST_PARTS));
   const parts = Math.max(1, Math.ceil(count / Math.max(1, length)));
   const row = area / width;
   const stepPosition = row === 0 ? 0 : lanes % row;

@@ -14,6 +14,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys } from "../options.ts";
 import { formatShape, type Shape } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { expectShape, NAN_SOURCE, workgroupsFor } from "./launch.ts";
 
 /** Options of {@linkcode embeddingGradient}. */
@@ -61,12 +62,14 @@ export function embedding(recorder: Recorder, ids: Tensor, weight: Tensor): Tens
   const [examples, positions] = idsOf(ids, "embedding");
   const [rows, dimension] = tableOf(weight.shape, "embedding: weight");
   const y = recorder.empty([examples, dimension, positions]);
-  recorder.dispatch({
-    label: `embedding ${formatShape(y.shape)}`,
-    kernel: LOOK_UP.variant({}),
-    tensors: { ids, weight, y },
-    uniforms: { length: y.size, positions, dimension, rows },
-    workgroups: workgroupsFor(y.size),
+  inParts("embedding", examples, [ids, y] as const, ([ids, y]) => {
+    recorder.dispatch({
+      label: `embedding ${formatShape(y.shape)}`,
+      kernel: LOOK_UP.variant({}),
+      tensors: { ids, weight, y },
+      uniforms: { length: y.size, positions, dimension, rows },
+      workgroups: workgroupsFor(y.size),
+    });
   });
   return y;
 }

@@ -8,7 +8,8 @@ import { ShapeError } from "../errors.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { checkKeys, checkNumber } from "../options.ts";
-import { formatShape, type Shape, sizeOf } from "../shape.ts";
+import { formatShape, sizeOf } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { halfOf, type ImagePlacement, type SpectrumPlacement } from "./fft_layout.ts";
 import { fftPasses, LARGEST_PRIME, LONGEST_LINE } from "./fft_plan.ts";
 import { forwardTransform, inverseTransform } from "./fft_transform.ts";
@@ -67,8 +68,10 @@ export function fft2d(recorder: Recorder, x: Tensor, options: Fft2dOptions = {})
   const shape = [...batch, height, halfOf(width), 2];
   if (options.out !== undefined) expectShape(options.out, shape, "fft2d: out");
   const spectrum = options.out ?? recorder.empty(shape);
-  const { size, image, complex } = layoutOf(batch, height, width, x, spectrum);
-  forwardTransform(recorder, size, image, complex);
+  inParts("fft2d", sizeOf(batch), [x, spectrum] as const, ([x, spectrum], { count }) => {
+    const { size, image, complex } = layoutOf(count, height, width, x, spectrum);
+    forwardTransform(recorder, size, image, complex);
+  });
   return spectrum;
 }
 
@@ -115,14 +118,15 @@ export function ifft2d(
   const imageShape = [...batch, height, width];
   if (options.out !== undefined) expectShape(options.out, imageShape, "ifft2d: out");
   const x = options.out ?? recorder.empty(imageShape);
-  const { size, image, complex } = layoutOf(batch, height, width, x, spectrum);
-  inverseTransform(recorder, size, complex, image);
+  inParts("ifft2d", sizeOf(batch), [spectrum, x] as const, ([spectrum, x], { count }) => {
+    const { size, image, complex } = layoutOf(count, height, width, x, spectrum);
+    inverseTransform(recorder, size, complex, image);
+  });
   return x;
 }
 
 /** Images and spectra row by row, one image after the other. */
-function layoutOf(batch: Shape, height: number, width: number, x: Tensor, spectrum: Tensor) {
-  const items = sizeOf(batch);
+function layoutOf(items: number, height: number, width: number, x: Tensor, spectrum: Tensor) {
   const inner = Math.max(1, items);
   const image: ImagePlacement = {
     tensor: x,

@@ -18,6 +18,7 @@ import {
   separate,
   type SeparatedKernel,
 } from "../singular_values.ts";
+import { inParts } from "./binding_parts.ts";
 import { conv2d } from "./convolution.ts";
 import type { ConvolutionAlgorithm } from "./convolution_plan.ts";
 import { workgroupsFor } from "./launch.ts";
@@ -122,21 +123,24 @@ function filterLine(
   const taps = constants(recorder, values, [values.length]);
   const y = recorder.empty(x.shape);
   const blocks = Math.ceil(length / 8);
-  const invocations = x.size / length * blocks;
-  recorder.dispatch({
-    label: `filter ${formatShape(x.shape)}, ${values.length} taps`,
-    kernel: LINE.variant({ REST: values.length % 8 }),
-    tensors: { x, taps, y },
-    uniforms: {
-      invocations,
-      inner,
-      blocks,
-      length,
-      count: values.length,
-      before: Math.floor((values.length - 1) / 2),
-    },
-    workgroups: workgroupsFor(invocations),
-    flops: 2 * x.size * values.length,
+  const planes = sizeOf(x.shape.slice(0, -2));
+  inParts("filter2d", planes, [x, y] as const, ([x, y]) => {
+    const invocations = x.size / length * blocks;
+    recorder.dispatch({
+      label: `filter ${formatShape(x.shape)}, ${values.length} taps`,
+      kernel: LINE.variant({ REST: values.length % 8 }),
+      tensors: { x, taps, y },
+      uniforms: {
+        invocations,
+        inner,
+        blocks,
+        length,
+        count: values.length,
+        before: Math.floor((values.length - 1) / 2),
+      },
+      workgroups: workgroupsFor(invocations),
+      flops: 2 * x.size * values.length,
+    });
   });
   recorder.release(taps);
   return y;

@@ -53,20 +53,27 @@ export function asRows(tensor: Tensor<DataType>, what: string): Rows {
   return { rows: columns === 0 ? 0 : tensor.size / columns, columns };
 }
 
+/** Columns of a row, at most: the trips of three loops over it, by 64 lanes, end before lavapipe stops them. */
+const LONGEST_ROW = 64 * 20_000;
+
+/** @throws {ShapeError} if a row is so long that a loop over it would pass 65,535 trips. */
+export function checkRow({ columns }: Rows, what: string): void {
+  if (columns > LONGEST_ROW) {
+    throw new ShapeError(`${what}: a row may have ${LONGEST_ROW} columns, got ${columns}`);
+  }
+}
+
 /**
  * How many invocations share a row: a power of two up to 64. A barrier is dear on a software adapter, where rows
  * alone keep the cores busy.
  *
  * @throws {ShapeError} if a row is so long that a loop over it would pass 65,535 trips.
  */
-export function rowLanes(device: Device, { columns }: Rows, what: string): number {
+export function rowLanes(device: Device, size: Rows, what: string): number {
+  checkRow(size, what);
   const perLane = device.adapter.software ? 512 : 16;
   let lanes = 1;
-  while (lanes < 64 && columns > lanes * perLane) lanes *= 2;
-  const longest = 64 * 20_000; // three loops over the row
-  if (columns > longest) {
-    throw new ShapeError(`${what}: a row may have ${longest} columns, got ${columns}`);
-  }
+  while (lanes < 64 && size.columns > lanes * perLane) lanes *= 2;
   return lanes;
 }
 

@@ -12,6 +12,7 @@ import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { formatShape, type Shape, shapesEqual } from "../shape.ts";
 import { ACTIVATION_SOURCE } from "./activation_source.ts";
+import { fitBindings, inParts } from "./binding_parts.ts";
 import { expectShape, NAN_SOURCE, ROW_SOURCE, rowLanes, rowWorkgroups } from "./launch.ts";
 
 /** A loss of every example, and the gradient of their mean. */
@@ -167,7 +168,8 @@ function launch(
   const matches = statistics?.matches ?? false;
   const rounds = rowWorkgroups(rows, lanes);
   const recorded = statistics !== undefined && family === SOFTMAX && (labels || !matches) &&
-    rows > 0 && rounds * Math.ceil(columns / lanes) <= LONGEST_RECORD;
+    rows > 0 && rounds * Math.ceil(columns / lanes) <= LONGEST_RECORD &&
+    fitBindings([outputs, targets]);
   if (recorded) {
     const { record } = statistics;
     expectShape(record, [record.shape[0] ?? 0, matches ? 2 : 1], `${name}: record`);
@@ -177,25 +179,30 @@ function launch(
   const record = family === ELEMENTWISE
     ? {}
     : { RECORD: recorded, MATCHES: recorded && matches, ROUNDS: recorded ? rounds : 0 };
-  recorder.dispatch({
-    label: `${name} ${formatShape(outputs.shape)}${recorded ? ", sums" : ""}`,
-    kernel: family.variant({
-      ...parameters,
-      ...record,
-      LANES: lanes,
-      LABELS: labels,
-      GRADIENT: wantGradient,
-    }),
-    tensors: {
-      [family === SOFTMAX ? "logits" : "outputs"]: outputs,
-      targets,
-      losses,
-      ...(gradient === undefined ? {} : { gradient }),
-      ...(recorded ? { record: statistics.record } : {}),
-    },
-    uniforms: { rows, columns, factor, ...(recorded ? { slot: statistics.slot } : {}) },
-    workgroups: recorded ? 1 : rounds,
-    flops: 8 * outputs.size,
+  const kernel = family.variant({
+    ...parameters,
+    ...record,
+    LANES: lanes,
+    LABELS: labels,
+    GRADIENT: wantGradient,
+  });
+  const tensors = [outputs, targets, losses, ...(gradient === undefined ? [] : [gradient])];
+  inParts(name, rows, tensors, ([part, targets, losses, gradient], { count }) => {
+    const outputs = part as Tensor;
+    recorder.dispatch({
+      label: `${name} ${formatShape(outputs.shape)}${recorded ? ", sums" : ""}`,
+      kernel,
+      tensors: {
+        [family === SOFTMAX ? "logits" : "outputs"]: outputs,
+        targets: targets!,
+        losses: losses!,
+        ...(gradient === undefined ? {} : { gradient }),
+        ...(recorded ? { record: statistics.record } : {}),
+      },
+      uniforms: { rows: count, columns, factor, ...(recorded ? { slot: statistics.slot } : {}) },
+      workgroups: recorded ? 1 : rowWorkgroups(count, lanes),
+      flops: 8 * outputs.size,
+    });
   });
   return { losses, gradient, recorded };
 }

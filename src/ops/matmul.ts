@@ -11,6 +11,7 @@ import { checkKeys, checkOneOf } from "../options.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "./activation_source.ts";
 import { activationGradient } from "./activations.ts";
+import { fitBindings, inParts } from "./binding_parts.ts";
 import type { ActivationSlope } from "./epilogue.ts";
 import { expectShape } from "./launch.ts";
 import { multiply, type Products } from "./matmul_launch.ts";
@@ -113,7 +114,7 @@ export interface BatchedMatmulOptions extends Omit<MatmulOptions, "bias" | "grad
  * Shape: op(A) [p, m, k], op(B) [q, k, n] → C [max(p, q), m, n], where p divides q or q divides p. Error of a sum:
  * (k + 16) · 2⁻²⁴ · Σ|a||b|.
  *
- * @throws {ShapeError} if the shapes do not fit.
+ * @throws {ShapeError} if the shapes do not fit; {@linkcode OutOfMemoryError} if a shorter stack is larger than a binding.
  */
 export function batchedMatmul(
   recorder: Recorder,
@@ -122,10 +123,28 @@ export function batchedMatmul(
   options: BatchedMatmulOptions = {},
 ): Tensor {
   const size = checkBatchedMatmul(a, b, options);
-  const { m, n, batches } = size;
+  const { m, n, batches, countA, countB } = size;
   const out = options.out ?? recorder.empty([batches, m, n], a.type);
-  const { activation = "linear", rowBias: bias } = options;
-  multiply(recorder, size, a, b, out, { ...options, activation, bias, biasOfRows: true });
+  const { activation = "linear", rowBias } = options;
+  // A shorter stack takes part as a whole, so that the others are cut behind a multiple of its length.
+  const each = countA === countB ? 1 : Math.max(1, Math.min(countA, countB));
+  const ofA = rowBias === undefined ? [a] : [a, rowBias];
+  const cut = [...(countA === batches ? ofA : []), ...(countB === batches ? [b] : [])];
+  // Parts are computed as the whole would be, so that they have its bits.
+  const plan = options.plan ??
+    (fitBindings([out, ...cut]) ? undefined : planMatmul(placeOf(recorder.device), size, batches));
+  const epilogue = { activation, biasOfRows: true, ...(plan === undefined ? {} : { plan }) };
+  inParts("batchedMatmul", batches / each, [out, ...cut], ([out, ...parts], { count }) => {
+    const [partA, bias] = countA === batches ? parts.splice(0, ofA.length) : ofA;
+    const [partB] = countB === batches ? parts : [b];
+    const part = {
+      ...size,
+      batches: each * count,
+      countA: countA === batches ? each * count : countA,
+      countB: countB === batches ? each * count : countB,
+    };
+    multiply(recorder, part, partA!, partB!, out!, { ...epilogue, bias });
+  });
   return out;
 }
 

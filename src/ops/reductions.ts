@@ -4,20 +4,31 @@
  * @module
  */
 
+import mergeText from "../../kernels/reduce_merge.wgsl" with { type: "text" };
 import text from "../../kernels/reduce.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { formatShape, resolveAxis, type Shape, sizeOf } from "../shape.ts";
-import { fitBindings, inParts } from "./binding_parts.ts";
-import { add } from "./elementwise.ts";
-import { expectShape, NAN_SOURCE, workgroupsFor } from "./launch.ts";
+import { bindingParts, inParts } from "./binding_parts.ts";
+import { expectShape, workgroupsFor } from "./launch.ts";
+import {
+  chooseReduction,
+  planPass,
+  planPasses,
+  type ReductionPass,
+  type ReductionPlan,
+  type ReductionSize,
+} from "./reduction_plan.ts";
+import { planReduction, type Reduce, type ReductionPlace } from "./reduction_tuning.ts";
 
 /** Options of reductions. */
 export interface ReductionOptions {
   /** The axis that is reduced and removed; −1 is the last. Default: all axes, giving a scalar. */
   axis?: number;
+  /** How to compute it. Default: as was measured for the adapter, or else as the module's table says. */
+  plan?: ReductionPlan;
 }
 
 /** Options of {@linkcode sum}. */
@@ -26,22 +37,17 @@ export interface SumOptions extends ReductionOptions {
   out?: Tensor;
 }
 
-const FAMILY = new KernelFamily("reduce", [NAN_SOURCE, { name: "reduce.wgsl", text }]);
-
-/** Elements that one invocation reduces where there are outputs enough to keep the adapter busy. */
-const LONGEST_PART = 1024;
-/** Invocations that keep an adapter busy: a card, and two cores of eight lanes each. */
-const BUSY = { card: 4096, software: 64 };
-/** A part is not made shorter than this for the sake of parallelism. */
-const SHORTEST_PART = 16;
+const FAMILY = new KernelFamily("reduce", [
+  { name: "reduce_merge.wgsl", text: mergeText },
+  { name: "reduce.wgsl", text },
+]);
 
 type Operation = "sum" | "sumOfSquares" | "max" | "argmax";
 
 /**
  * y = Σ x along an axis; an empty axis gives 0. Shape: […, n, …] → […, …].
  *
- * Error: (n / parts + parts + 2) · 2⁻²⁴ · Σ|x| with the parts of the passes, at most 1,100 for each; and an addition for each part
- * that the device binds, if it does not bind x at once.
+ * Error: min(n, 2,200) · 2⁻²⁴ · Σ|x|; no number takes part in more additions than that, up to n = 2³¹.
  *
  * @throws {ShapeError} if there is no such axis.
  */
@@ -80,33 +86,23 @@ export function argmax(
 ): Tensor<"u32"> {
   const view = viewOf(x, options, "argmax");
   const out = recorder.empty(view.shape, "u32");
-  inParts("argmax", view.outer, [x, out] as const, ([x, out]) => {
-    const part = partOf(view, x);
-    let indices: Tensor<"u32"> | undefined;
-    for (const pass of passes(recorder.device.adapter.software, part)) {
-      const y = pass.last ? out : recorder.empty([part.outer, pass.parts, part.inner], "u32");
-      pushPass(recorder, "argmax", x, part, pass, y, 1, indices);
-      if (indices !== undefined) recorder.release(indices);
-      indices = y;
-    }
-  });
+  reduceView(recorder, "argmax", x, view, out, 1, options.plan);
   return out;
 }
 
-interface View {
-  readonly outer: number;
-  readonly length: number;
-  readonly inner: number;
-  /** The result's shape. */
-  readonly shape: Shape;
+/** Bytes of what lies between the passes of a sum over the first axis of a matrix; empty for a single pass. */
+export function sumWorkspace(
+  place: ReductionPlace,
+  [length, inner]: readonly [length: number, inner: number],
+): number[] {
+  const size = { outer: 1, length, inner };
+  return planPasses(place, size, planReduction(place, "sum", size))
+    .filter(({ parts }) => parts > 1).slice(0, 2).map(({ parts }) => 4 * parts * inner);
 }
 
-interface Pass {
-  /** Length that this pass reduces. */
-  readonly length: number;
-  /** Length that it leaves. */
-  readonly parts: number;
-  readonly last: boolean;
+interface View extends ReductionSize {
+  /** The result's shape. */
+  readonly shape: Shape;
 }
 
 function reduce(
@@ -119,116 +115,142 @@ function reduce(
   const view = viewOf(x, options, divide ? "mean" : operation);
   if (options.out !== undefined) expectShape(options.out, view.shape, `${operation}: out`);
   const out = options.out ?? recorder.empty(view.shape);
-  if (view.outer === 1 && operation !== "max" && !fitBindings([x])) {
-    sumLong(recorder, operation, x, view, out, divide ? 1 / view.length : 1);
-  } else {
-    inParts(operation, view.outer, [x, out] as const, ([x, out]) => {
-      reducePasses(recorder, operation, x, partOf(view, x), out, divide);
-    });
-  }
+  reduceView(recorder, operation, x, view, out, divide ? 1 / view.length : 1, options.plan);
   return out;
 }
 
-/** A sum along an axis that the device does not bind at once: part by part, and the parts added up in their order. */
-function sumLong(
+/** Writes into `out`: at once, by parts of the outer dimension, or, if there is none, by parts of the axis. */
+function reduceView(
   recorder: Recorder,
-  operation: "sum" | "sumOfSquares",
+  operation: Operation,
   x: Tensor,
-  view: View,
-  out: Tensor,
+  { outer, length, inner }: View,
+  out: Tensor<DataType>,
   factor: number,
+  plan?: ReductionPlan,
 ): void {
-  const { inner } = view;
-  let total: Tensor | undefined;
-  inParts(operation, view.length, [x] as const, ([x]) => {
-    const part = recorder.empty([inner]);
-    reducePasses(recorder, operation, x, { ...view, length: x.size / inner }, part, false);
-    if (total === undefined) total = part;
-    else {
-      const next = add(recorder, total, part);
-      recorder.release(total);
-      recorder.release(part);
-      total = next;
-    }
-  });
-  const last = { length: 1, parts: 1, last: true };
-  pushPass(recorder, "sum", total!, { ...view, length: 1 }, last, out, factor);
-  recorder.release(total!);
+  if (outer === 1) {
+    reducePart(recorder, operation, x, { outer, length, inner }, out, factor, plan);
+  } else {
+    inParts(operation, outer, [x, out] as const, ([x, out], { count }) => {
+      reducePart(recorder, operation, x, { outer: count, length, inner }, out, factor, plan);
+    });
+  }
 }
 
-/** The view of some of its outer rows. */
-function partOf(view: View, x: Tensor): View {
-  return view.length * view.inner === 0
-    ? view
-    : { ...view, outer: x.size / (view.length * view.inner) };
+function reducePart(
+  recorder: Recorder,
+  operation: Operation,
+  x: Tensor,
+  size: ReductionSize,
+  out: Tensor<DataType>,
+  factor: number,
+  given?: ReductionPlan,
+): void {
+  const { adapter: { software }, tuning } = recorder.device;
+  const kind = operation === "sumOfSquares" ? "sum" : operation;
+  const reduce: Reduce = (recorder, x, out, plan) =>
+    reducePasses(recorder, operation, x, size, out, factor, plan);
+  reduce(recorder, x, out, given ?? planReduction({ software, tuning }, kind, size, reduce));
 }
 
-/** Writes into `out`, in as many passes as it takes. */
+/** Writes into `out`, in as many passes as it takes; the first goes over x in the parts of the axis that the device binds. */
 function reducePasses(
   recorder: Recorder,
-  operation: "sum" | "sumOfSquares" | "max",
+  operation: Operation,
   x: Tensor,
-  view: View,
-  out: Tensor,
-  divide: boolean,
+  size: ReductionSize,
+  out: Tensor<DataType>,
+  factor: number,
+  plan: ReductionPlan,
 ): void {
-  let source = x;
-  for (const pass of passes(recorder.device.adapter.software, view)) {
-    const y = pass.last ? out : recorder.empty([view.outer, pass.parts, view.inner]);
-    const factor = divide && pass.last ? 1 / view.length : 1;
-    const first = source === x;
-    const kind = operation === "sumOfSquares" && !first ? "sum" : operation;
-    pushPass(recorder, kind, source, view, pass, y, factor);
-    if (!first) recorder.release(source);
-    source = y;
+  const { outer, length, inner } = size;
+  const pieces = (outer === 1 ? bindingParts(operation, length, [x] as const) : [])
+    .map(({ first, count, tensors }) => ({
+      first,
+      x: tensors[0],
+      pass: planPass({ ...size, length: count }, plan),
+    }));
+  if (pieces.length === 0) pieces.push({ first: 0, x, pass: planPass(size, plan) });
+  let left = pieces.reduce((sum, { pass }) => sum + pass.parts, 0);
+  const isArgmax = operation === "argmax";
+  const emptyOf = (left: number): PassOutput =>
+    left === 1 ? { y: out } : {
+      y: recorder.empty([outer, left, inner], isArgmax ? "u32" : "f32"),
+      ...(isArgmax ? { best: recorder.empty([outer, left, inner]) } : {}),
+    };
+  let source = emptyOf(left);
+  let begin = 0;
+  for (const { first, x, pass } of pieces) {
+    const at = { xBegin: first, yBegin: begin * inner };
+    pushPass(recorder, operation, { x }, size, pass, source, left === 1 ? factor : 1, at);
+    begin += pass.parts;
   }
+  while (left > 1) {
+    const rest = { ...size, length: left };
+    const pass = planPass(rest, chooseReduction(recorder.device.adapter, rest));
+    left = pass.parts;
+    const { y, best } = source;
+    const values = best === undefined ? { x: y as Tensor } : { x: best, indices: y };
+    const next = emptyOf(left);
+    const kind = operation === "sumOfSquares" ? "sum" : operation;
+    pushPass(recorder, kind, values, rest, pass, next, left === 1 ? factor : 1);
+    for (const tensor of [y, best]) if (tensor !== undefined) recorder.release(tensor);
+    source = next;
+  }
+}
+
+/** What a pass writes. */
+interface PassOutput {
+  readonly y: Tensor<DataType>;
+  /** Of argmax, if another pass follows: the values at the indices y. */
+  readonly best?: Tensor;
 }
 
 function pushPass(
   recorder: Recorder,
   operation: Operation,
-  x: Tensor,
-  { outer, length, inner }: View,
-  pass: Pass,
-  y: Tensor<DataType>,
+  source: { readonly x: Tensor; readonly indices?: Tensor<DataType> },
+  { outer, inner }: ReductionSize,
+  pass: ReductionPass,
+  output: PassOutput,
   factor: number,
-  indices?: Tensor<"u32">,
+  { xBegin, yBegin } = { xBegin: 0, yBegin: 0 },
 ): void {
-  const outputs = outer * pass.parts * inner;
+  const { length, vector, loads, lanes, parts, block, trips, columns } = pass;
+  const isLast = inner === 1;
+  const width = vector ? 4 : 1;
+  const value = vector ? "vec4f" : "f32";
+  const outputs = outer * parts * columns;
   recorder.dispatch({
-    label: `${operation} ${formatShape([outer, pass.length, inner])} → ${pass.parts}`,
-    kernel: FAMILY.variant({ OPERATION: operation, INDEXED: indices !== undefined }),
-    tensors: { x, y, ...(indices === undefined ? {} : { indices }) },
-    uniforms: { outputs, length: pass.length, inner, parts: pass.parts, factor, x_length: length },
-    workgroups: workgroupsFor(outputs),
-    flops: outer * pass.length * inner,
+    label: `${operation} ${formatShape([outer, length, inner])} → ${parts}`,
+    kernel: FAMILY.variant({
+      OPERATION: operation,
+      INDEXED: source.indices !== undefined,
+      CONTINUED: output.best !== undefined,
+      COLUMNS: !isLast,
+      VALUE: value,
+      OUTPUT: isLast ? "f32" : value,
+      LOADS: loads,
+      RESULTS: isLast ? 1 : loads,
+      LANES: lanes,
+      INVOCATIONS: lanes === 1 ? 64 : lanes,
+    }),
+    tensors: { ...source, ...output },
+    uniforms: {
+      outputs,
+      length: isLast ? length / width : length,
+      inner: isLast ? 1 : inner / width,
+      parts,
+      block,
+      trips,
+      factor,
+      x_begin: xBegin,
+      y_begin: isLast ? yBegin : yBegin / width,
+    },
+    workgroups: lanes === 1 ? workgroupsFor(outputs) : outputs,
+    flops: outer * length * inner,
   });
-}
-
-/** The passes that reduce a length to one; a sum over nothing still takes one pass, to write its zeros. */
-function passes(software: boolean, { outer, length, inner }: View): Pass[] {
-  const list: Pass[] = [];
-  let left = length;
-  do {
-    const busy = software ? BUSY.software : BUSY.card;
-    const forBusy = Math.ceil(busy / Math.max(1, outer * inner));
-    const parts = left <= 4 * SHORTEST_PART ? 1 : Math.max(
-      Math.ceil(left / LONGEST_PART),
-      Math.min(forBusy, Math.floor(left / SHORTEST_PART)),
-    );
-    list.push({ length: left, parts, last: parts === 1 });
-    left = parts;
-  } while (left > 1);
-  return list;
-}
-
-/** Bytes of what lies between the passes of a sum over the first axis of a matrix; empty for a single pass. */
-export function sumWorkspace(
-  options: { readonly software: boolean },
-  [length, inner]: readonly [length: number, inner: number],
-): number[] {
-  return passes(options.software, { outer: 1, length, inner, shape: [] })
-    .filter(({ last }) => !last).slice(0, 2).map(({ parts }) => 4 * parts * inner);
 }
 
 function viewOf(x: Tensor, options: ReductionOptions, what: string): View {

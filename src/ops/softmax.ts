@@ -10,7 +10,8 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape } from "../shape.ts";
 import { inParts } from "./binding_parts.ts";
-import { asRows, expectShape, NAN_SOURCE, ROW_SOURCE, rowLanes, rowWorkgroups } from "./launch.ts";
+import { asRows, checkRow, expectShape, NAN_SOURCE, ROW_SOURCE, rowWorkgroups } from "./launch.ts";
+import { planRows, type RowPlan } from "./softmax_plan.ts";
 
 const FAMILY = new KernelFamily("softmax", [NAN_SOURCE, ROW_SOURCE, {
   name: "softmax.wgsl",
@@ -44,19 +45,40 @@ export function logSoftmaxGradient(recorder: Recorder, y: Tensor, dy: Tensor): T
 function launch(recorder: Recorder, name: string, log: boolean, x: Tensor, dy?: Tensor): Tensor {
   const size = asRows(x, name);
   if (dy !== undefined) expectShape(dy, x.shape, `${name}: dy`);
-  const lanes = rowLanes(recorder.device, size, name);
+  checkRow(size, name);
   const y = recorder.empty(x.shape, x.type);
   const tensors: readonly Tensor[] = dy === undefined ? [x, y] : [x, y, dy];
+  const { adapter: { software }, tuning } = recorder.device;
   inParts(name, size.rows, tensors, ([x, y, dy]) => {
-    const { rows, columns } = asRows(x!, name);
-    recorder.dispatch({
-      label: `${name} ${formatShape(x!.shape)}`,
-      kernel: FAMILY.variant({ LANES: lanes, LOG: log, GRADIENT: dy !== undefined }),
-      tensors: { x: x!, y: y!, ...(dy === undefined ? {} : { dy }) },
-      uniforms: { rows, columns },
-      workgroups: rowWorkgroups(rows, lanes),
-      flops: 5 * x!.size,
+    const size = asRows(x!, name);
+    // The others go over their rows as softmax does, and share its plan.
+    const plan = planRows({ software, tuning }, size, (recorder, x, y, plan) => {
+      dispatch(recorder, "softmax", false, plan, [x, y]);
     });
+    dispatch(recorder, name, log, plan, [x!, y!, dy]);
   });
   return y;
+}
+
+function dispatch(
+  recorder: Recorder,
+  name: string,
+  log: boolean,
+  { vector, lanes }: RowPlan,
+  [x, y, dy]: readonly [x: Tensor, y: Tensor, dy?: Tensor | undefined],
+): void {
+  const { rows, columns } = asRows(x, name);
+  recorder.dispatch({
+    label: `${name} ${formatShape(x.shape)}`,
+    kernel: FAMILY.variant({
+      LANES: lanes,
+      VALUE: vector ? "vec4f" : "f32",
+      LOG: log,
+      GRADIENT: dy !== undefined,
+    }),
+    tensors: { x, y, ...(dy === undefined ? {} : { dy }) },
+    uniforms: { rows, columns: vector ? columns / 4 : columns },
+    workgroups: rowWorkgroups(rows, lanes),
+    flops: 5 * x.size,
+  });
 }

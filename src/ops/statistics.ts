@@ -11,6 +11,7 @@ import { KernelFamily } from "../gpu/kernel.ts";
 import type { Recorder, Scalar } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { formatShape } from "../shape.ts";
+import { inParts } from "./binding_parts.ts";
 import { expectShape, NAN_SOURCE, ROW_SOURCE, workgroupsFor } from "./launch.ts";
 
 const MATCHES = new KernelFamily("matches", [NAN_SOURCE, {
@@ -40,13 +41,16 @@ export function matches(recorder: Recorder, outputs: Tensor, targets: Tensor<Dat
   }
   expectShape(targets, labels ? [rows] : [rows, columns], "matches: targets");
   const result = recorder.empty([rows]);
-  recorder.dispatch({
-    label: `matches ${formatShape(outputs.shape)}`,
-    kernel: MATCHES.variant({ LABELS: labels }),
-    tensors: { outputs, targets, matches: result },
-    uniforms: { rows, columns },
-    workgroups: workgroupsFor(rows),
-    flops: outputs.size,
+  const tensors: readonly Tensor<DataType>[] = [outputs, targets, result];
+  inParts("matches", rows, tensors, ([outputs, targets, matches], { count }) => {
+    recorder.dispatch({
+      label: `matches ${formatShape(outputs!.shape)}`,
+      kernel: MATCHES.variant({ LABELS: labels }),
+      tensors: { outputs: outputs!, targets: targets!, matches: matches! },
+      uniforms: { rows: count, columns },
+      workgroups: workgroupsFor(count),
+      flops: outputs!.size,
+    });
   });
   return result;
 }
