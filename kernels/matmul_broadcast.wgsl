@@ -5,11 +5,12 @@
 // a, b, bias, c, VECTOR_* and parts as in matmul_register.wgsl. If lanes lie along n, x is a and y is b; along m, x is b
 // and y is a, and an invocation computes columns of cᵀ (SWAPPED). SIDE_X, SIDE_Y: m and n, or n and m.
 // INNER_K_X, INNER_K_Y: whether neighbours in memory are steps of k. TAIL: k is no multiple of 4.
-// TEXTURE_a, TEXTURE_b: the operand is read as vec4 from a texture (texels.wgsl), four times as fast there as from a buffer.
+// TEXTURE_a, TEXTURE_b: the operand is read as vec4 from a texture (texels.wgsl), four times as fast there as from a buffer. If rows
+// are no whole texels (not VECTOR), four neighbours are taken out of two texels.
 // An invocation computes 8·LOADS_X values of SIDE_X × 4·GROUPS_Y of SIDE_Y, four steps of k at a time. Workgroup: 8
 // invocations, which must lie in one subgroup. A flat workgroup index, SIDE_X fastest (what is loaded of y stays in the cache).
 // GRADIENT: see matmul_store.wgsl. ROW_SUMS: see matmul_row_sums.wgsl.
-// Edges: loads are clamped, steps beyond the last are zero, stores are guarded. No loop runs beyond chunk / 4 + 1 trips.
+// Edges: loads are clamped, what is loaded beyond a line does not get into a sum that is stored, steps beyond the last are zero, stores are guarded. No loop runs beyond chunk / 4 + 1 trips.
 // Order of summation: k ascending within a part. Error ≤ (chunk + 8) · 2⁻²⁴ · Σ|a||b|.
 // The four products of a sum stand together, so that it is fetched and put back once for all: naga and llvmpipe keep the order of
 // the text, and few of the sums are in registers.
@@ -58,11 +59,25 @@ struct Uniforms {
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 //# end
 
-// Four neighbours of a line of `width` numbers that begins at `line`; those beyond its end are its last ones.
+// Four of eight numbers, from the one at `offset` (≤ 3) on: moved by two, then by one.
+fn four_from(offset: u32, first: vec4f, second: vec4f) -> vec4f {
+  let by_two = (offset & 2u) != 0u;
+  let by_one = (offset & 1u) != 0u;
+  let begin = select(first, vec4f(first.zw, second.xy), by_two);
+  let end = select(second.x, second.z, by_two);
+  return select(begin, vec4f(begin.yzw, end), by_one);
+}
+
+// Four neighbours of a line of `width` numbers that begins at `line`; those beyond its end are its last ones, or any others.
 //# for M in a b
 fn load_${M}(line: u32, inner: u32, width: u32) -> vec4f {
 //# if TEXTURE_${M}
+//# if VECTOR_${M}
   return textureLoad(${M}, texel((line + min(inner, width - 4u)) / 4u));
+//# else
+  let at = line + min(inner, width - 1u);
+  return four_from(at % 4u, textureLoad(${M}, texel(at / 4u)), textureLoad(${M}, texel(at / 4u + 1u)));
+//# end
 //# else
 //# if VECTOR_${M}
   return ${M}[(line + min(inner, width - 4u)) / 4u];

@@ -1,7 +1,7 @@
 // row_sums[i] = Σ_k op(a)[i, k] for an a that is stored as its transpose: the gradient to the bias beside that to the
 // weights, by invocations behind those of the product. Function and binding; the text of a matmul kernel follows.
 //
-// a (k, m), read as vec4 if VECTOR_a, from a texture if TEXTURE_a; then an invocation sums four neighbours, else one. row_sums (m).
+// a (k, m), from a texture if TEXTURE_a; if VECTOR_a an invocation reads and sums four neighbours, else one. row_sums (m).
 // Order of summation: k ascending. Error ≤ k · 2⁻²⁴ · Σ|a|. No loop runs beyond k trips (≤ 1,024, checked by the host).
 
 //# if ROW_SUMS
@@ -23,10 +23,15 @@ fn sum_row(i: u32) {
   }
   var total = RowSum(0.0);
   for (var k = 0u; k < u.k; k++) {
+    let at = k * width + i;
 //# if TEXTURE_a
-    total += textureLoad(a, texel(k * width + i));
+//# if VECTOR_a
+    total += textureLoad(a, texel(at));
 //# else
-    total += a[k * width + i];
+    total += textureLoad(a, texel(at / 4u))[at % 4u];
+//# end
+//# else
+    total += a[at];
 //# end
   }
   row_sums[i] = total;

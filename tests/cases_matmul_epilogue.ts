@@ -31,6 +31,11 @@ const PLANS: readonly (((k: number) => MatmulPlan) | undefined)[] = [
   (k) => ({ family: "plain", parts: 1, chunk: k }),
   (k) => ({ family: "register", ...TILE, lanesM: 2, lanesN: 4, ...parts(k, 4) }),
   (k) => ({ family: "block", ...TILE, lanesM: 8, lanesN: 8, depth: 16, ...parts(k, 16) }),
+  (k) => ({
+    family: "broadcast",
+    ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: true },
+    ...parts(k, 4),
+  }),
   undefined,
 ];
 
@@ -49,11 +54,11 @@ const F: readonly ActivationName[] = ACTIVATION_NAMES.filter((name) => name !== 
 
 function draw(random: Random, index: number): Case {
   const plan = PLANS[index % PLANS.length]!;
-  const whole = (index >> 2) % 2 === 0;
+  const whole = Math.floor(index / PLANS.length) % 2 === 0;
   const transposeA = random.integer(3) > 0;
   const transposeB = !transposeA && random.integer(2) === 0;
   // Few functions with each family: compiling takes time.
-  const name = plan?.(0).family === "plain" ? pick(random, F) : F[index % 8 < 4 ? 0 : 3]!;
+  const name = plan?.(0).family === "plain" ? pick(random, F) : F[whole ? 0 : 3]!;
   const withSlope = !transposeA || random.integer(2) === 0;
   const side = () => pick(random, whole ? [4, 8, 20, 36, 68] : [0, 1, 2, 3, 5, 13, 33, 65]);
   const [m, n, k] = [side(), side(), side()];
@@ -128,7 +133,7 @@ const refusals: readonly Refusal[] = [
 export const MATMUL_EPILOGUE_ROWS: readonly Row[] = [{
   name: "matmul on the way back",
   kernels: [],
-  draws: 128,
+  draws: 130,
   draw,
   refusals,
 }];

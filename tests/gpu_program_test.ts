@@ -28,6 +28,8 @@ import { relu } from "../src/ops/activations.ts";
 import { updateRunningStatistics } from "../src/ops/channel_statistics.ts";
 import { add, multiply, scale } from "../src/ops/elementwise.ts";
 import { gatherRows } from "../src/ops/gather.ts";
+import { matmul } from "../src/ops/matmul.ts";
+import type { MatmulPlan } from "../src/ops/matmul_plan.ts";
 import { sum } from "../src/ops/reductions.ts";
 import { sgdUpdate } from "../src/ops/updates.ts";
 import { Random } from "../src/random.ts";
@@ -451,4 +453,42 @@ Deno.test("ScratchPool: buffers and textures both count as intermediate results"
   assertEquals(held(), [results + pool.bytes, other]);
   pool.dispose();
   assertEquals(held(), [results, other]);
+});
+
+Deno.test("a program copies an operand into a texture once, and again when it was written", async () => {
+  const gpu = await openGpu();
+  if (!gpu.adapter.readableTextures || gpu.adapter.subgroupSize < 8) return;
+  const matrix = (from: number) =>
+    gpu.tensor(Float32Array.from({ length: 16 }, (_, i) => (from + i) % 7), [4, 4]);
+  using a = matrix(0);
+  using b = matrix(3);
+  using step = matrix(5);
+  const plan: MatmulPlan = {
+    family: "broadcast",
+    ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: true },
+    ...{ parts: 1, chunk: 4 },
+  };
+  let results: Tensor[] = [];
+  using program = Program.record(gpu.device, "products", (recorder) => {
+    const product = (transposeB: boolean) =>
+      recorder.keep(matmul(recorder, a, b, { transposeB, plan }));
+    const before = [product(false), product(true)];
+    sgdUpdate(recorder, b, step, { rate: 1 });
+    results = [...before, product(false)];
+  });
+  const copies = program.describe().filter(({ kernel }) => kernel === "textureCopy");
+  assertEquals(copies.map(({ label }) => label), [
+    "matmul NN 4×4×4, copy of a",
+    "matmul NN 4×4×4, copy of b",
+    "matmul NN 4×4×4, copy of b",
+  ]);
+  for (let replay = 0; replay < 2; replay++) {
+    using old = matmul(gpu, a, b);
+    using transposed = matmul(gpu, a, b, { transposeB: true });
+    program.run();
+    using updated = matmul(gpu, a, b);
+    for (const [i, expected] of [old, transposed, updated].entries()) {
+      assertEquals(await results[i]!.read(), await expected.read());
+    }
+  }
 });

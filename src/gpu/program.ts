@@ -21,6 +21,7 @@ import {
 import { ScratchPool } from "./scratch_pool.ts";
 import { bytesPerElement, type DataType, type Float, Tensor } from "./tensor.ts";
 import { encodeTextureCopy, TEXTURE_COPY } from "./texture.ts";
+import { TextureCopies } from "./texture_copies.ts";
 import { UniformBlock } from "./uniform_block.ts";
 
 /** One dispatch as {@linkcode Program.describe} lists it. */
@@ -80,6 +81,7 @@ export interface ProgramRecorder extends Recorder {
 class Recording implements ProgramRecorder {
   readonly device: Device;
   readonly recording = true;
+  readonly copies: TextureCopies = new TextureCopies();
   readonly dispatches: BoundDispatch[] = [];
   readonly sections: Section[] = [{ name: "", begin: 0, end: 0 }];
   /** Storage that waits for its buffer. */
@@ -113,6 +115,9 @@ class Recording implements ProgramRecorder {
 
   dispatch(dispatch: Dispatch): void {
     const bound = bind(this.device, dispatch);
+    bound.dispatch.kernel.bindings.forEach(({ access }, i) => {
+      if (access !== "read") this.copies.written(bound.tensors[i]!);
+    });
     if (dispatch.workgroups === 0) return;
     this.dispatches.push(bound);
     this.sections.at(-1)!.end = this.dispatches.length;

@@ -11,6 +11,7 @@ import type { Device } from "./device.ts";
 import { foldWorkgroups, type Kernel } from "./kernel.ts";
 import { paddedBytes } from "./memory.ts";
 import type { DataType, Float, Tensor } from "./tensor.ts";
+import type { TextureCopies } from "./texture_copies.ts";
 
 /** A number that may change between the replays of a program: a learning rate, the number of a step. */
 export class Scalar {
@@ -47,6 +48,8 @@ export interface Recorder {
   readonly device: Device;
   /** Whether dispatches are kept for replay: then release does nothing, lifetimes being planned. */
   readonly recording: boolean;
+  /** Copies in textures that dispatches to come may use again. Default: none. */
+  readonly copies?: TextureCopies;
   /** A tensor for an output or an intermediate result. Its contents are undefined until written. */
   empty<T extends DataType = Float>(shape: Shape, type?: T): Tensor<T>;
   /** Adds a launch. */

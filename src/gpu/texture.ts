@@ -32,11 +32,11 @@ export const TEXELS_PER_ROW = 4096;
 const TEXEL = 16;
 
 /**
- * Copies a part of a tensor into a texture.
+ * Copies a part of a tensor into a texture, or takes the copy that the recorder has. If its size is no multiple of 4, the rest of the last texel is of no meaning.
  *
  * @param first The first number to be copied, a multiple of 4.
- * @param shape Of the part; its size is a multiple of 4.
- * @throws {GpuError} if the part is not made of whole texels.
+ * @param shape Of the part.
+ * @throws {GpuError} if the part does not begin with a texel.
  */
 export function copyToTexture(
   recorder: Recorder,
@@ -45,20 +45,22 @@ export function copyToTexture(
   first: number,
   shape: readonly number[],
 ): Tensor<"texture"> {
-  const size = sizeOf(shape);
-  if (first % 4 !== 0 || size % 4 !== 0) {
-    throw new GpuError(
-      `${label}: expected whole texels of 4 numbers, got ${size} from ${first} on`,
-    );
+  if (first % 4 !== 0) {
+    throw new GpuError(`${label}: expected whole texels of 4 numbers, got those from ${first} on`);
   }
+  const size = sizeOf(shape);
+  const known = recorder.copies?.find(tensor, first, size);
+  if (known !== undefined) return known;
+  const texels = Math.ceil(size / 4); // a buffer is padded to as many
   const texture = recorder.empty(shape, "texture");
   recorder.dispatch({
     label,
     kernel: TEXTURE_COPY,
     tensors: { numbers: tensor, texels: texture },
-    uniforms: { first: first / 4, length: size / 4 },
-    workgroups: Math.ceil(size / 256),
+    uniforms: { first: first / 4, length: texels },
+    workgroups: Math.ceil(texels / 64),
   });
+  recorder.copies?.add(tensor, first, size, texture);
   return texture;
 }
 

@@ -240,18 +240,17 @@ function launch(
       TAIL: k % 4 !== 0,
     });
   } else if (plan.family === "broadcast") {
-    const TEXTURE_a = plan.textures && layout.VECTOR_a && a.type === "f32";
-    const TEXTURE_b = plan.textures && layout.VECTOR_b && b.type === "f32";
+    const [firstA, firstB] = [stack.a_first * m * k, stack.b_first * k * n];
+    const TEXTURE_a = plan.textures && a.type === "f32" && firstA % 4 === 0;
+    const TEXTURE_b = plan.textures && b.type === "f32" && firstB % 4 === 0;
     const parameters = { TEXTURE_a, TEXTURE_b, ...broadcastParameters(plan, size) };
     kernel = BROADCAST.variant({ ...layout, ...parameters });
     if (TEXTURE_a) {
-      const first = stack.a_first * m * k;
-      copies.a = copyToTexture(recorder, `${label}, copy of a`, a, first, [size.countA, m, k]);
+      copies.a = copyToTexture(recorder, `${label}, copy of a`, a, firstA, [size.countA, m, k]);
       stack.a_first = 0;
     }
     if (TEXTURE_b) {
-      const first = stack.b_first * n * k;
-      copies.b = copyToTexture(recorder, `${label}, copy of b`, b, first, [size.countB, k, n]);
+      copies.b = copyToTexture(recorder, `${label}, copy of b`, b, firstB, [size.countB, k, n]);
       stack.b_first = 0;
     }
   } else {

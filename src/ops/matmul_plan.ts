@@ -45,7 +45,7 @@ export type MatmulPlan =
     | (
       & {
         readonly family: "broadcast";
-        /** Whether operands that can be read as vec4 are copied into textures. */
+        /** Whether operands are copied into textures. */
         readonly textures: boolean;
       }
       & MatmulTile
@@ -109,6 +109,12 @@ export const BROADCAST_TILES: readonly Candidate[] = [
 const BROADCAST_LANES = 8;
 /** Nanoseconds that a copy into a texture takes: for itself with the interruption of the pass, and for each number. */
 const COPY_TIME = { each: 40_000, number: 0.4 };
+
+/**
+ * The share of the time that each operand adds whose rows are no whole vec4s: its numbers are read one by one from a buffer, or taken
+ * out of two texels.
+ */
+const RAGGED_TIME = { buffer: 0.4, texture: 0.1 };
 
 /** Block tiles for cards: 128×128, 64×64 and 32×32, in the order of their arithmetic per load. */
 export const CARD_TILES: readonly Candidate[] = [
@@ -222,29 +228,19 @@ function optionsOf(
       planOf: (parts) => ({ family: "register", ...tile, ...parts }),
     }));
   }
-  const numbers = textureSizes(size, batches, batches);
-  const copying = numbers.reduce((sum, n) => sum + COPY_TIME.each + COPY_TIME.number * n, 0);
+  const { m, n, k, transposeA, transposeB } = size;
+  const copying = 2 * COPY_TIME.each + COPY_TIME.number * batches * k * (m + n);
+  const ragged = [transposeA ? m : k, transposeB ? k : n].filter((row) => row % 4 !== 0).length;
   return BROADCAST_TILES.flatMap(({ tile, speed, textureSpeed }) =>
-    (numbers.length > 0 && readableTextures ? [false, true] : [false]).map((textures) => ({
+    (readableTextures ? [false, true] : [false]).map((textures) => ({
       tile,
-      // One operand in a texture is taken for the mean.
-      speed: textures ? (speed * (2 - numbers.length) + textureSpeed! * numbers.length) / 2 : speed,
+      speed: textures
+        ? textureSpeed! / (1 + ragged * RAGGED_TIME.texture)
+        : speed / (1 + ragged * RAGGED_TIME.buffer),
       ...{ before: textures ? copying : 0, unit: 4 },
       planOf: (parts) => ({ family: "broadcast", ...tile, textures, ...parts }),
     }))
   );
-}
-
-/** The sizes of the operands that can be read as vec4, and so from a texture. */
-export function textureSizes(
-  { m, n, k, transposeA, transposeB }: MatmulSize,
-  countA: number,
-  countB: number,
-): number[] {
-  return [
-    ...(transposeA ? m : k) % 4 === 0 ? [countA * m * k] : [],
-    ...(transposeB ? k : n) % 4 === 0 ? [countB * n * k] : [],
-  ];
 }
 
 /** The rows and columns of the result that a workgroup computes. */

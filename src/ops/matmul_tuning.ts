@@ -23,7 +23,6 @@ import {
   type MatmulPlan,
   type MatmulSize,
   splitSum,
-  textureSizes,
 } from "./matmul_plan.ts";
 
 /** Where products run. */
@@ -111,10 +110,11 @@ export function matmulWorkspace(
 ): number[] {
   const plan = planMatmul(place, size, batches);
   const { countA = batches, countB = batches } = size;
+  const { m, n, k } = size;
   const copies = plan.family === "broadcast" && plan.textures
-    ? textureSizes(size, countA, countB).map((length) => textureBytes(4 * length))
+    ? [countA * m * k, countB * k * n].map((numbers) => textureBytes(4 * numbers))
     : [];
-  return plan.parts > 1 ? [4 * plan.parts * batches * size.m * size.n, ...copies] : copies;
+  return plan.parts > 1 ? [4 * plan.parts * batches * m * n, ...copies] : copies;
 }
 
 /** The choice for all sizes of a bucket: its candidates are those of the largest. */
