@@ -1,5 +1,6 @@
 /**
- * Every tile of the tables that `matmul` chooses from, at 512×512×512: their speeds belong into the tables.
+ * Every tile of the tables that `matmul` chooses from, at 512×512×512: their speeds belong into the tables. Takes minutes on a software
+ * adapter; `--filter register` and the like run a part.
  *
  * @module
  */
@@ -38,7 +39,11 @@ function planName(plan: MatmulPlan): string {
   return `${family}${from} ${4 * rowGroups}×${4 * columnGroups}, workgroup ${lanesM}×${lanesN}`;
 }
 
+// A group for each family: all of a group are repeated as often as the quickest of it, which takes long where one is much slower.
 await registerBenchmarks(() => [
   matmulWorkload(SIZE, SIZE, SIZE, { name: "chosen" }),
-  ...plans.map((plan) => matmulWorkload(SIZE, SIZE, SIZE, { name: planName(plan), plan })),
+  ...plans.map((plan) => ({
+    ...matmulWorkload(SIZE, SIZE, SIZE, { name: planName(plan), plan }),
+    group: `${plan.family} ${SIZE}×${SIZE}×${SIZE}`,
+  })),
 ]);

@@ -10,7 +10,8 @@
 // An invocation computes 8·LOADS_X values of SIDE_X × 4·GROUPS_Y of SIDE_Y, four steps of k at a time. Workgroup: 8
 // invocations, which must lie in one subgroup. A flat workgroup index, SIDE_X fastest (what is loaded of y stays in the cache).
 // GRADIENT: see matmul_store.wgsl. ROW_SUMS: see matmul_row_sums.wgsl.
-// Edges: loads are clamped, what is loaded beyond a line does not get into a sum that is stored, steps beyond the last are zero, stores are guarded. No loop runs beyond chunk / 4 + 1 trips.
+// Edges: loads are clamped, or what they find beyond a line gets into no sum that is stored; steps beyond the last are zero, stores
+// are guarded. No loop runs beyond chunk / 4 + 1 trips.
 // Order of summation: k ascending within a part. Error ≤ (chunk + 8) · 2⁻²⁴ · Σ|a||b|.
 // The four products of a sum stand together, so that it is fetched and put back once for all: naga and llvmpipe keep the order of
 // the text, and few of the sums are in registers.

@@ -81,7 +81,7 @@ export interface ProgramRecorder extends Recorder {
 class Recording implements ProgramRecorder {
   readonly device: Device;
   readonly recording = true;
-  readonly copies: TextureCopies = new TextureCopies();
+  readonly #copies = new TextureCopies();
   readonly dispatches: BoundDispatch[] = [];
   readonly sections: Section[] = [{ name: "", begin: 0, end: 0 }];
   /** Storage that waits for its buffer. */
@@ -113,10 +113,19 @@ class Recording implements ProgramRecorder {
   /** Does nothing: lifetimes follow from the dispatches. */
   release(): void {}
 
+  copyOnce(
+    tensor: Tensor,
+    first: number,
+    size: number,
+    make: () => Tensor<"texture">,
+  ): Tensor<"texture"> {
+    return this.#copies.once(tensor, first, size, make);
+  }
+
   dispatch(dispatch: Dispatch): void {
     const bound = bind(this.device, dispatch);
     bound.dispatch.kernel.bindings.forEach(({ access }, i) => {
-      if (access !== "read") this.copies.written(bound.tensors[i]!);
+      if (access !== "read") this.#copies.written(bound.tensors[i]!);
     });
     if (dispatch.workgroups === 0) return;
     this.dispatches.push(bound);

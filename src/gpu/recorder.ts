@@ -11,7 +11,6 @@ import type { Device } from "./device.ts";
 import { foldWorkgroups, type Kernel } from "./kernel.ts";
 import { paddedBytes } from "./memory.ts";
 import type { DataType, Float, Tensor } from "./tensor.ts";
-import type { TextureCopies } from "./texture_copies.ts";
 
 /** A number that may change between the replays of a program: a learning rate, the number of a step. */
 export class Scalar {
@@ -48,14 +47,19 @@ export interface Recorder {
   readonly device: Device;
   /** Whether dispatches are kept for replay: then release does nothing, lifetimes being planned. */
   readonly recording: boolean;
-  /** Copies in textures that dispatches to come may use again. Default: none. */
-  readonly copies?: TextureCopies;
   /** A tensor for an output or an intermediate result. Its contents are undefined until written. */
   empty<T extends DataType = Float>(shape: Shape, type?: T): Tensor<T>;
   /** Adds a launch. */
   dispatch(dispatch: Dispatch): void;
   /** Says that an intermediate tensor of `empty` is not needed any more. */
   release(tensor: Tensor<DataType>): void;
+  /** The copy of `size` numbers from `first` on in a texture: one that still holds them, or one that `make` records. Default: always that. */
+  copyOnce?(
+    tensor: Tensor,
+    first: number,
+    size: number,
+    make: () => Tensor<"texture">,
+  ): Tensor<"texture">;
 }
 
 /** A dispatch with its tensors in the order of the kernel's bindings. */

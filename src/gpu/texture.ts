@@ -32,7 +32,8 @@ export const TEXELS_PER_ROW = 4096;
 const TEXEL = 16;
 
 /**
- * Copies a part of a tensor into a texture, or takes the copy that the recorder has. If its size is no multiple of 4, the rest of the last texel is of no meaning.
+ * Copies a part of a tensor into a texture, or takes the copy that the recorder has. If its size is no multiple of 4, the rest of
+ * the last texel has no meaning.
  *
  * @param first The first number to be copied, a multiple of 4.
  * @param shape Of the part.
@@ -49,19 +50,19 @@ export function copyToTexture(
     throw new GpuError(`${label}: expected whole texels of 4 numbers, got those from ${first} on`);
   }
   const size = sizeOf(shape);
-  const known = recorder.copies?.find(tensor, first, size);
-  if (known !== undefined) return known;
   const texels = Math.ceil(size / 4); // a buffer is padded to as many
-  const texture = recorder.empty(shape, "texture");
-  recorder.dispatch({
-    label,
-    kernel: TEXTURE_COPY,
-    tensors: { numbers: tensor, texels: texture },
-    uniforms: { first: first / 4, length: texels },
-    workgroups: Math.ceil(texels / 64),
-  });
-  recorder.copies?.add(tensor, first, size, texture);
-  return texture;
+  const make = () => {
+    const texture = recorder.empty(shape, "texture");
+    recorder.dispatch({
+      label,
+      kernel: TEXTURE_COPY,
+      tensors: { numbers: tensor, texels: texture },
+      uniforms: { first: first / 4, length: texels },
+      workgroups: Math.ceil(texels / 64),
+    });
+    return texture;
+  };
+  return recorder.copyOnce?.(tensor, first, size, make) ?? make();
 }
 
 /** Encodes a dispatch of {@linkcode TEXTURE_COPY}: whole rows, and what is left. */

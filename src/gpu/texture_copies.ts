@@ -15,24 +15,26 @@ const LARGEST = 2 ** 23;
 export class TextureCopies {
   readonly #copies = new Map<Storage, Map<string, Tensor<"texture">>>();
 
-  /** The copy of these numbers of a tensor, if there is one. */
-  find(tensor: Tensor, first: number, size: number): Tensor<"texture"> | undefined {
-    return this.#copies.get(tensor.storage)?.get(rangeOf(tensor, first, size));
-  }
-
-  /** Keeps a copy in mind, unless it is large. */
-  add(tensor: Tensor, first: number, size: number, texture: Tensor<"texture">): void {
-    if (4 * size > LARGEST) return;
-    const known = this.#copies.get(tensor.storage) ?? new Map<string, Tensor<"texture">>();
-    this.#copies.set(tensor.storage, known.set(rangeOf(tensor, first, size), texture));
+  /** The copy of these numbers of a tensor, made unless it is there. It is kept in mind, unless it is large. */
+  once(
+    tensor: Tensor,
+    first: number,
+    size: number,
+    make: () => Tensor<"texture">,
+  ): Tensor<"texture"> {
+    const range = `${tensor.offset + 4 * first} ${size}`;
+    const known = this.#copies.get(tensor.storage)?.get(range);
+    if (known !== undefined) return known;
+    const made = make();
+    if (4 * size <= LARGEST) {
+      const copies = this.#copies.get(tensor.storage) ?? new Map<string, Tensor<"texture">>();
+      this.#copies.set(tensor.storage, copies.set(range, made));
+    }
+    return made;
   }
 
   /** Forgets the copies of what a dispatch writes. */
   written({ storage }: Tensor<DataType>): void {
     this.#copies.delete(storage);
   }
-}
-
-function rangeOf({ offset }: Tensor, first: number, size: number): string {
-  return `${offset + 4 * first} ${size}`;
 }

@@ -14,7 +14,7 @@ import { activationGradient } from "./activations.ts";
 import { fitBindings, inParts } from "./binding_parts.ts";
 import type { ActivationSlope } from "./epilogue.ts";
 import { expectShape } from "./launch.ts";
-import { multiply, type Products } from "./matmul_launch.ts";
+import { multiply, planProducts, type Products } from "./matmul_launch.ts";
 import type { MatmulPlan, MatmulSize } from "./matmul_plan.ts";
 import { fitsAtOnce, multiplyInBlocks } from "./matmul_split.ts";
 import { placeOf, planMatmul } from "./matmul_tuning.ts";
@@ -73,15 +73,16 @@ export function matmul(
   const { m, n } = size;
   const out = options.out ?? recorder.empty([m, n], a.type);
   const limit = recorder.device.limits.maxStorageBufferBindingSize;
-  if (fitsAtOnce(size, limit, partialBytes(recorder, size, options.plan))) {
-    multiply(recorder, size, a, b, out, { ...options, activation, bias });
+  const plan = fitsAtOnce(size, limit) ? options.plan ?? planProducts(recorder, size) : undefined;
+  if (plan !== undefined && partialBytes(plan, size) <= limit) {
+    multiply(recorder, size, a, b, out, { ...options, activation, bias, plan });
   } else {
     const { gradient, rowSums } = options;
     const product = gradient === undefined ? out : recorder.empty([m, n]);
     multiplyInBlocks(recorder, size, [a, b, product], { activation, bias }, {
       multiply: (block, a, b, c, epilogue) =>
         multiply(recorder, oneProduct(block), a, b, c, epilogue),
-      workspace: (block) => partialBytes(recorder, block),
+      workspace: (block) => partialBytes(planMatmul(placeOf(recorder.device), block, 1), block),
     });
     if (gradient !== undefined) {
       activationGradient(recorder, gradient.activation, gradient.saved, product, { out });
@@ -97,9 +98,8 @@ function oneProduct(size: MatmulSize): Products {
 }
 
 /** Bytes of the parts of a split sum. */
-function partialBytes(recorder: Recorder, size: MatmulSize, given?: MatmulPlan): number {
-  const { parts } = given ?? planMatmul(placeOf(recorder.device), size, 1);
-  return parts > 1 ? 4 * parts * size.m * size.n : 0;
+function partialBytes({ parts }: MatmulPlan, { m, n }: MatmulSize): number {
+  return parts > 1 ? 4 * parts * m * n : 0;
 }
 
 /** Options of {@linkcode batchedMatmul}. */

@@ -75,7 +75,12 @@ export interface Products extends MatmulSize {
   readonly firstOut?: number;
 }
 
-/** Chooses the variant, and adds up the parts of a split sum. */
+/** The variant for products that are about to be recorded. */
+export function planProducts(recorder: Recorder, size: Products): MatmulPlan {
+  return planMatmul(placeOf(recorder.device), size, size.batches, multiplyBy);
+}
+
+/** Chooses the variant, unless it is given, and adds up the parts of a split sum. */
 export function multiply(
   recorder: Recorder,
   size: Products,
@@ -93,7 +98,7 @@ export function multiply(
 ): void {
   const { activation, bias, biasOfRows = false, gradient, rowSums } = options;
   const { m, n, k, batches, countA } = size;
-  const plan = options.plan ?? planMatmul(placeOf(recorder.device), size, batches, multiplyBy);
+  const plan = options.plan ?? planProducts(recorder, size);
   const split = plan.parts > 1;
   const target = split ? recorder.empty([plan.parts, batches, m, n]) : out;
   const epilogue: Epilogue = {

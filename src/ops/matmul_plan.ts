@@ -107,8 +107,11 @@ export const BROADCAST_TILES: readonly Candidate[] = [
 ];
 /** Invocations of a broadcast tile: fewer in a subgroup cannot share their loads. */
 const BROADCAST_LANES = 8;
-/** Nanoseconds that a copy into a texture takes: for itself with the interruption of the pass, and for each number. */
-const COPY_TIME = { each: 40_000, number: 0.4 };
+/**
+ * Nanoseconds that a copy into a texture takes: for itself with the interruption of the pass, and for each number. Less than a copy
+ * alone takes, because in the step of a network one serves two products.
+ */
+const COPY_TIME = { each: 20_000, number: 0.3 };
 
 /**
  * The share of the time that each operand adds whose rows are no whole vec4s: its numbers are read one by one from a buffer, or taken

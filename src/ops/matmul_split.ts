@@ -46,12 +46,12 @@ interface Block {
 }
 
 /**
- * Whether the device binds the matrices of a product, and what computing it takes, as they are.
+ * Whether the device binds the matrices of a product as they are.
  *
  * @param limit Bytes of a binding.
  */
-export function fitsAtOnce(size: MatmulSize, limit: number, workspace: number): boolean {
-  return Math.max(...Object.values(bytesOf(size)), workspace) <= limit;
+export function fitsAtOnce(size: MatmulSize, limit: number): boolean {
+  return Math.max(...Object.values(bytesOf(size))) <= limit;
 }
 
 /**
