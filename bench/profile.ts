@@ -4,12 +4,20 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { OptionError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
-import { checkOneOf } from "../src/options.ts";
 import { sizeOf } from "../src/shape.ts";
-import { parseNumber, reportError } from "../tools/command_line.ts";
+import {
+  choice,
+  flag,
+  helpLines,
+  type Option,
+  type OptionTable,
+  path,
+  readCommandLine,
+  reportError,
+  whole,
+} from "../tools/command_line.ts";
 import { OPTIMIZERS } from "../tools/train_optimizers.ts";
 import { showProgress } from "./format.ts";
 import { checkWritable, writeJson } from "./json_file.ts";
@@ -22,25 +30,31 @@ import type { NetworkSize } from "./training_workloads.ts";
 
 const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as (keyof typeof OPTIMIZERS)[];
 
-const HELP = `Usage: deno task profile [options]
+const OPTIONS = {
+  model: network("mlp", "Network, or the units of dense layers such as 784-800-800-10"),
+  "batch-size": whole("N", undefined, 1, "Examples of a step; default the network's own"),
+  optimizer: choice(OPTIMIZER_NAMES, "sgd", OPTIMIZER_NAMES.join(", ")),
+  repetitions: whole("N", "5", 1, "Of each dispatch, of which the median counts"),
+  quick: flag("Shorter batches: noisier"),
+  "wall-clock": flag("Time dispatches by repeating them, as is done without timestamps"),
+  trace: path(
+    "Also write a Chrome trace for Perfetto or chrome://tracing, below this folder",
+    "FILE",
+  ),
+  json: path("Also write all figures into FILE, below this folder", "FILE"),
+  help: flag("Show this"),
+} satisfies OptionTable;
 
-Records a training step as fit does, on random bytes, and prints what each dispatch of it takes beside
+const HELP =
+  `Records a training step as fit does, on random bytes, and prints what each dispatch of it takes beside
 the adapter's measured peaks, sums of sections and kernels, and the time of the CPU.
 
-  --model NAME       a network, or the units of dense layers such as 784-800-800-10 (mlp)
-  --batch-size N     examples of a step (the network's own)
-  --optimizer NAME   ${OPTIMIZER_NAMES.join(", ")} (sgd)
-  --repetitions N    of each dispatch, of which the median counts (5)
-  --quick            shorter batches: noisier
-  --wall-clock       times each dispatch by repeating it, as is done where there are no timestamps
-  --trace FILE       also writes a Chrome trace for Perfetto or chrome://tracing, below this folder
-  --json FILE        also writes all figures into FILE, below this folder
-  --help             prints this
+  deno task profile [option …]
+
+${helpLines(OPTIONS, Object.keys(OPTIONS)).join("\n")}
 
 Networks: ${PROFILE_MODELS.map(({ name }) => name).join(", ")}.`;
 
-/** What an option that counts something takes. */
-const COUNT = { min: 1, integer: true };
 /** Columns of the text, if it does not go to a terminal, and the most of one that are used. */
 const WIDTH = { pipe: 120, most: 140 };
 
@@ -70,35 +84,13 @@ export interface ProfileOptions {
  * @throws {OptionError} naming the option that is unknown or has a wrong value.
  */
 export function parseProfileOptions(args: readonly string[]): ProfileOptions {
-  const unknown: string[] = [];
-  const parsed = parseArgs([...args], {
-    boolean: ["quick", "wall-clock", "help"],
-    string: ["model", "batch-size", "optimizer", "repetitions", "trace", "json"],
-    default: { model: "mlp", optimizer: "sgd", repetitions: "5" },
-    alias: { help: "h" },
-    unknown: (arg: string) => {
-      unknown.push(arg);
-      return false;
-    },
-  });
-  if (unknown.length > 0) throw new OptionError(`Unknown: ${unknown.join(" ")}`);
-  const { optimizer, trace, json } = parsed;
-  checkOneOf(optimizer, "--optimizer", OPTIMIZER_NAMES);
-  for (const [name, file] of Object.entries({ trace, json })) {
-    if (file === "") throw new OptionError(`--${name}: expected the name of a file, got none`);
-  }
-  const batchSize = parsed["batch-size"];
-  return {
-    size: findProfileModel(parsed.model),
-    batchSize: batchSize === undefined ? undefined : parseNumber(batchSize, "--batch-size", COUNT),
-    optimizer,
-    repetitions: parseNumber(parsed.repetitions, "--repetitions", COUNT),
-    quick: parsed.quick,
-    wallClock: parsed["wall-clock"],
-    trace,
-    json,
-    help: parsed.help,
-  };
+  const { options } = readCommandLine(OPTIONS, args);
+  const { model: size, "batch-size": batchSize, "wall-clock": wallClock, ...others } = options;
+  return { ...others, size, batchSize, wallClock };
+}
+
+function network(fallback: string, help: string): Option<NetworkSize> {
+  return { value: "NAME", default: fallback, help, parse: findProfileModel };
 }
 
 async function profile(options: ProfileOptions): Promise<void> {

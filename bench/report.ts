@@ -4,10 +4,20 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
+import { OptionError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { formatTable } from "../src/text_table.ts";
+import {
+  flag,
+  helpLines,
+  type OptionTable,
+  path,
+  readCommandLine,
+  reportError,
+  text,
+} from "../tools/command_line.ts";
 import { digits, formatBytes, formatError, giga, percent, showProgress } from "./format.ts";
+import { checkWritable, writeJson } from "./json_file.ts";
 import {
   describeAdapter,
   FULL,
@@ -21,16 +31,21 @@ import { higherPeaks, measurePeaks, type Peaks, type PeakShare, shareOfPeak } fr
 import { isSelected, type Workload } from "./workload.ts";
 import { listWorkloads } from "./workloads.ts";
 
-const HELP = `Usage: deno task bench:report [options]
+const OPTIONS = {
+  quick: flag("Shorter batches: noisier"),
+  filter: text("TEXT", "Only workloads whose suite or name contains TEXT"),
+  all: flag("Also all that otherwise need a filter: they take minutes"),
+  json: path("Also write the figures into FILE, below this folder", "FILE"),
+  help: flag("Show this"),
+} satisfies OptionTable;
 
-Times workloads and prints them beside the adapter's measured peak.
+const HELP = `Times workloads and prints them beside the adapter's measured peak.
 
-  --quick         shorter batches: noisier
-  --filter TEXT   only workloads whose suite or name contains TEXT: matmul, training, "step 784", …
-                  "conv" compares all algorithms of convolution
-  --all           also all that otherwise need a filter: they take minutes
-  --json FILE     also writes the figures into FILE, below this folder
-  --help          prints this`;
+  deno task bench:report [option …]
+
+${helpLines(OPTIONS, Object.keys(OPTIONS)).join("\n")}
+
+--filter takes matmul, training, "step 784" and the like; "conv" compares all algorithms of convolution.`;
 
 /** What the command line asks for. */
 export interface ReportOptions {
@@ -75,21 +90,11 @@ export interface Report {
 /**
  * Reads the command line.
  *
- * @throws {Error} if it has something else than the options of the help text.
+ * @throws {OptionError} naming the option that is unknown or has no value.
  */
 export function parseReportOptions(args: readonly string[]): ReportOptions {
-  const unknown: string[] = [];
-  const { quick, filter, all, json, help } = parseArgs([...args], {
-    boolean: ["quick", "all", "help"],
-    string: ["filter", "json"],
-    unknown: (arg: string) => {
-      unknown.push(arg);
-      return false;
-    },
-  });
-  if (unknown.length > 0) throw new Error(`Unknown: ${unknown.join(" ")}\n\n${HELP}`);
-  if (json === "") throw new Error(`--json needs the name of a file\n\n${HELP}`);
-  return { quick, filter: filter ?? "", all, json, help };
+  const { options } = readCommandLine(OPTIONS, args);
+  return { ...options, filter: options.filter ?? "" };
 }
 
 /** Judges a time by the peaks. */
@@ -178,7 +183,9 @@ async function measureReport({ quick, filter, all }: ReportOptions): Promise<Rep
   await using gpu = await Gpu.open();
   const workloads = listWorkloads(gpu).filter((workload) => isSelected(workload, filter, all));
   if (workloads.length === 0) {
-    throw new Error(`No workload's suite or name contains "${filter}"; --all looks in all of them`);
+    throw new OptionError(
+      `--filter: expected a part of a workload's suite or name, got "${filter}"; --all looks in all of them`,
+    );
   }
   const effort = quick ? QUICK : FULL;
   showProgress("peaks");
@@ -215,22 +222,23 @@ async function measureReport({ quick, filter, all }: ReportOptions): Promise<Rep
   };
 }
 
-if (import.meta.main) {
+async function main(args: readonly string[]): Promise<number> {
   try {
-    const options = parseReportOptions(Deno.args);
-    if (options.help) {
+    const options = parseReportOptions(args);
+    const { help, json } = options;
+    if (help) {
       console.log(HELP);
-    } else {
-      // A file that cannot be written is better known before the measurements.
-      if (options.json !== undefined) await Deno.writeTextFile(options.json, "");
-      const report = await measureReport(options);
-      console.log(formatReport(report));
-      if (options.json !== undefined) {
-        await Deno.writeTextFile(options.json, JSON.stringify(report, undefined, 2) + "\n");
-      }
+      return 0;
     }
+    if (json !== undefined) await checkWritable(json);
+    const report = await measureReport(options);
+    console.log(formatReport(report));
+    if (json !== undefined) await writeJson(json, report);
+    return 0;
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exitCode = 1;
+    showProgress("");
+    return reportError(error, "bench:report");
   }
 }
+
+if (import.meta.main) Deno.exitCode = await main(Deno.args);

@@ -4,31 +4,52 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { Gpu } from "../src/gpu/gpu.ts";
-import { checkNumber, checkOneOf } from "../src/options.ts";
 import type { ConvolutionPass } from "../src/ops/convolution_method.ts";
+import {
+  choice,
+  flag,
+  helpLines,
+  type Option,
+  type OptionTable,
+  parseNumber,
+  path,
+  readCommandLine,
+  reportError,
+  whole,
+} from "../tools/command_line.ts";
 import { type ConvolutionSize, convolutionWorkloads, PASS_NAMES } from "./convolution_workloads.ts";
 import { showProgress } from "./format.ts";
+import { checkWritable, writeJson } from "./json_file.ts";
 import { describeAdapter, type Effort, FULL, measure, QUICK, type Timing } from "./measure.ts";
 import { describeWays, formatWays, type WayRow } from "./three_ways_text.ts";
 
-const HELP = `Usage: deno task bench:conv [options]
+const PASSES = Object.keys(PASS_NAMES) as ConvolutionPass[];
 
-Times a convolution whose output is as large as its input in three ways, directly, as a product of
+const OPTIONS = {
+  kernels: wholes("3,5,7,11,15", "Taps along an edge of the filters"),
+  batch: whole("N", "8", 1, "Images"),
+  channels: whole("N", "16", 1, "Of an image"),
+  size: whole("N", "64", 1, "Pixels along an edge of an image"),
+  filters: whole("N", "16", 1, "How many"),
+  pass: choice(
+    Object.values(PASS_NAMES),
+    PASS_NAMES.forward,
+    "The output (forward), or the gradient of the input (dx) or of the weights (dw)",
+  ),
+  quick: flag("Shorter batches: noisier"),
+  json: path("Also write the figures into FILE, below this folder", "FILE"),
+  help: flag("Show this"),
+} satisfies OptionTable;
+
+const HELP =
+  `Times a convolution whose output is as large as its input in three ways, directly, as a product of
 matrices and in the domain of frequencies, and by Winograd's algorithm where it applies. Says for each
 size of filters which wins.
 
-  --kernels LIST   taps along an edge of the filters (3,5,7,11,15)
-  --batch N        images (8)
-  --channels N     of an image (16)
-  --size N         pixels along an edge of an image (64)
-  --filters N      how many (16)
-  --pass NAME      forward, dx or dw: the output, or the gradient of the input or of the weights
-                   (forward)
-  --quick          shorter batches: noisier
-  --json FILE      also writes the figures into FILE, below this folder
-  --help           prints this`;
+  deno task bench:conv [option …]
+
+${helpLines(OPTIONS, Object.keys(OPTIONS)).join("\n")}`;
 
 /** What the command line asks for. */
 export interface WaysOptions {
@@ -48,47 +69,26 @@ export interface MeasuredWay extends WayRow {
   readonly timing: Timing;
 }
 
-const PASSES = Object.keys(PASS_NAMES) as ConvolutionPass[];
-
 /**
  * Reads the command line.
  *
- * @throws {Error} if it has something else than the options of the help text, or a number is out of range.
+ * @throws {OptionError} naming the option that is unknown or has a wrong value.
  */
 export function parseWaysOptions(args: readonly string[]): WaysOptions {
-  const unknown: string[] = [];
-  const parsed = parseArgs([...args], {
-    boolean: ["quick", "help"],
-    string: ["kernels", "batch", "channels", "size", "filters", "pass", "json"],
-    unknown: (arg: string) => {
-      unknown.push(arg);
-      return false;
-    },
-  });
-  if (unknown.length > 0) throw new Error(`Unknown: ${unknown.join(" ")}\n\n${HELP}`);
-  const { quick, help, json, pass = "forward" } = parsed;
-  if (json === "") throw new Error(`--json needs the name of a file\n\n${HELP}`);
-  const passNames = Object.values(PASS_NAMES);
-  checkOneOf(pass, "--pass", passNames);
-  const listed: string = parsed.kernels ?? "3,5,7,11,15";
-  const kernels = listed.split(",").map((text) => wholeNumber(text, "--kernels"));
-  return {
-    kernels: [...new Set(kernels)].sort((a, b) => a - b),
-    batch: wholeNumber(parsed.batch ?? "8", "--batch"),
-    channels: wholeNumber(parsed.channels ?? "16", "--channels"),
-    size: wholeNumber(parsed.size ?? "64", "--size"),
-    filters: wholeNumber(parsed.filters ?? "16", "--filters"),
-    pass: PASSES[passNames.indexOf(pass)]!,
-    quick,
-    json,
-    help,
-  };
+  const { options } = readCommandLine(OPTIONS, args);
+  const pass = PASSES.find((name) => PASS_NAMES[name] === options.pass)!;
+  return { ...options, pass };
 }
 
-function wholeNumber(text: string, what: string): number {
-  const value = text.trim() === "" ? NaN : Number(text);
-  checkNumber(value, what, { min: 1, integer: true });
-  return value;
+/** Whole numbers with commas between them, each once, in order. */
+function wholes(fallback: string, help: string): Option<readonly number[]> {
+  const parse = (text: string, option: string) => {
+    const values = text.split(",").map((part) =>
+      parseNumber(part, option, { min: 1, integer: true })
+    );
+    return [...new Set(values)].sort((a, b) => a - b);
+  };
+  return { value: "N,N,…", default: fallback, help, parse };
 }
 
 /** Times every algorithm that applies, at every size of filters. */
@@ -127,10 +127,9 @@ export async function measureWays(
   return rows;
 }
 
-async function main(options: WaysOptions): Promise<void> {
+async function compareWays(options: WaysOptions): Promise<void> {
   const { batch, channels, size, filters, pass, quick, json } = options;
-  // A file that cannot be written is better known before the measurements.
-  if (json !== undefined) await Deno.writeTextFile(json, "");
+  if (json !== undefined) await checkWritable(json);
   await using gpu = await Gpu.open();
   const rows = await measureWays(gpu, options, quick ? QUICK : FULL);
   const head = {
@@ -151,21 +150,19 @@ async function main(options: WaysOptions): Promise<void> {
     "",
     ...sentences,
   ].join("\n"));
-  if (json !== undefined) {
-    await Deno.writeTextFile(
-      json,
-      JSON.stringify({ ...head, rows, sentences }, undefined, 2) + "\n",
-    );
+  if (json !== undefined) await writeJson(json, { ...head, rows, sentences });
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = parseWaysOptions(args);
+    if (options.help) console.log(HELP);
+    else await compareWays(options);
+    return 0;
+  } catch (error) {
+    showProgress("");
+    return reportError(error, "bench:conv");
   }
 }
 
-if (import.meta.main) {
-  try {
-    const options = parseWaysOptions(Deno.args);
-    if (options.help) console.log(HELP);
-    else await main(options);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exitCode = 1;
-  }
-}
+if (import.meta.main) Deno.exitCode = await main(Deno.args);

@@ -218,9 +218,9 @@ Deno.test("bench convolution: the command line of the ways", async (t) => {
   });
   for (
     const [args, message] of [
-      [["--fast"], "Usage: deno task bench:conv"],
-      [["5"], "Unknown: 5"],
-      [["--json"], "--json needs"],
+      [["--fast"], "Unknown option --fast"],
+      [["5"], "Expected options only"],
+      [["--json"], "--json: expected a value (FILE), got none"],
       [["--pass", "backward"], "--pass: expected one of"],
       [["--kernels", "3,,5"], "--kernels: expected a whole number"],
       [["--size", "0"], "--size: expected a whole number of at least 1"],

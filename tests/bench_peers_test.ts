@@ -200,11 +200,11 @@ Deno.test("bench:peers: options", async (t) => {
   });
   for (
     const [args, message] of [
-      [["--peers"], "Unknown: --peers"],
+      [["--peers"], "Unknown option --peers"],
       [["--only", "pooling"], "--only: expected one of "],
       [["--rounds", "0"], "--rounds: expected "],
       [["--rounds="], "--rounds: expected "],
-      [["--json"], "--json: expected the name of a file, got none"],
+      [["--json"], "--json: expected a value (FILE), got none"],
       [["--filter", "no such work"], '--filter: expected a part of the name of some work, got "no'],
     ] as const
   ) {

@@ -11,6 +11,7 @@ import { formatReport, makeRow, parseReportOptions } from "../bench/report.ts";
 import { denseNetwork, stepFlops, trainingWorkload } from "../bench/training_workloads.ts";
 import { isSelected, type Workload } from "../bench/workload.ts";
 import { listWorkloads, type Sizes } from "../bench/workloads.ts";
+import { OptionError } from "../src/errors.ts";
 import type { DispatchDescription } from "../src/gpu/program.ts";
 import { Conv2d } from "../src/layers/convolution.ts";
 import { Dense } from "../src/layers/dense.ts";
@@ -170,9 +171,17 @@ Deno.test("bench: the report's command line", async (t) => {
     assertEquals(options, { quick: true, filter: "matmul", ...rest });
     assertEquals(parseReportOptions(["--all"]).all, true);
   });
-  for (const args of [["--fast"], ["-q"], ["matmul"], ["--json"], ["--json", ""]]) {
+  for (
+    const [args, message] of [
+      [["--fast"], "Unknown option --fast"],
+      [["-q"], "Unknown option -q; did you mean --quick?"],
+      [["matmul"], 'Expected options only, which begin with --, got "matmul"'],
+      [["--json"], "--json: expected a value (FILE), got none"],
+      [["--json", ""], "--json: expected a value (FILE), got none"],
+    ] as const
+  ) {
     await t.step(`refuses ${args.join(" ")}`, () => {
-      assertThrows(() => parseReportOptions(args), Error, "Usage: deno task bench:report");
+      assertThrows(() => parseReportOptions(args), OptionError, message);
     });
   }
 });

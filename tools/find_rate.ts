@@ -15,8 +15,7 @@ import { joinPath } from "../src/data/files.ts";
 import { formatLoss } from "../src/report/progress_bar.ts";
 import { formatTable } from "../src/text_table.ts";
 import type { Examples } from "./table_stream.ts";
-import type { Display } from "./train_display.ts";
-import { labelled } from "./train_results.ts";
+import { type Display, labelled } from "./train_display.ts";
 
 /** Steps of a trial. */
 export const TRIAL_STEPS = 30;

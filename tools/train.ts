@@ -8,7 +8,7 @@ import { Gpu, NonFiniteError, type Schedule, type Sequential } from "../mod.ts";
 import { checkNumber } from "../src/options.ts";
 import { reportError } from "./command_line.ts";
 import { findRate } from "./find_rate.ts";
-import { type Display, formatEpoch, openDisplay } from "./train_display.ts";
+import { type Display, formatEpoch, labelled, openDisplay } from "./train_display.ts";
 import { createModel, defaultLearningRate, scheduleOf } from "./train_models.ts";
 import { type OptimizerChoice, OPTIMIZERS } from "./train_optimizers.ts";
 import { helpText, parseOptions, type TrainOptions } from "./train_options.ts";
@@ -19,7 +19,6 @@ import {
   describeTraining,
   epochTable,
   hashParameters,
-  labelled,
   type Outcome,
   outcomeFacts,
   saveResults,

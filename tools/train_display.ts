@@ -159,6 +159,14 @@ export function formatEpoch(record: EpochRecord, epochs: number, stopped: boolea
   ].join("  ");
 }
 
+/** Columns of what stands at the left of a fact, with the space after it. */
+export const LABEL_WIDTH = 10;
+
+/** A label at the left of lines. */
+export function labelled(label: string, lines: readonly string[]): string {
+  return lines.map((line, i) => (i === 0 ? label : "").padEnd(LABEL_WIDTH) + line).join("\n");
+}
+
 /** 0.9612 as 96.12%. */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(2)}%`;

@@ -9,7 +9,7 @@ import { joinPath, writeFileAtomic } from "../src/data/files.ts";
 import { ConfusionMatrix, formatConfusionMatrix } from "../src/report/confusion_matrix.ts";
 import { formatLoss } from "../src/report/progress_bar.ts";
 import { formatTable } from "../src/text_table.ts";
-import { percent } from "./train_display.ts";
+import { LABEL_WIDTH, labelled, percent } from "./train_display.ts";
 import type { TrainOptions } from "./train_options.ts";
 import type { TrainingData } from "./training_data.ts";
 
@@ -18,8 +18,6 @@ const MODEL_FILE = "model.safetensors";
 const HISTORY_FILE = "history.json";
 /** Only with a table. */
 const TABLE_FILE = "table.json";
-/** Columns of what stands at the left of a fact, with the space after it. */
-const LABEL_WIDTH = 10;
 
 /** What training is told to do: the command line, with the learning rate that depends on the data. */
 export type Training = TrainOptions & { readonly "learning-rate": number };
@@ -83,11 +81,6 @@ function wrap(words: readonly string[]): string[] {
     else lines.splice(-1, 1, `${lines.at(-1)},`, word);
   }
   return lines;
-}
-
-/** A label at the left of lines. */
-export function labelled(label: string, lines: readonly string[]): string {
-  return lines.map((line, i) => (i === 0 ? label : "").padEnd(LABEL_WIDTH) + line).join("\n");
 }
 
 /** The epochs as a table of up to 80 columns. */

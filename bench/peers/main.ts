@@ -4,11 +4,20 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { OptionError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
+import {
+  flag,
+  helpLines,
+  type Option,
+  type OptionTable,
+  path,
+  readCommandLine,
+  reportError,
+  text,
+  whole,
+} from "../../tools/command_line.ts";
 import { checkOneOf } from "../../src/options.ts";
-import { parseNumber, reportError } from "../../tools/command_line.ts";
 import { showProgress } from "../format.ts";
 import { checkWritable, writeJson } from "../json_file.ts";
 import { describeAdapter } from "../measure.ts";
@@ -16,22 +25,27 @@ import { comparePeers, PEERS } from "./compare.ts";
 import { formatPeers } from "./peers_text.ts";
 import { listPeerWorks, type PeerWork, WORK_KINDS } from "./works.ts";
 
-const HELP = `Usage: deno task bench:peers [options]
+type Only = keyof typeof WORK_KINDS;
 
-Times the same work in Strata, TensorFlow.js and jax-js on WebGPU, and matrix products in jax-js on
+const OPTIONS = {
+  only: kind("matmul, convolution or steps; default all three"),
+  filter: text("TEXT", 'Only work whose name contains TEXT: 512, "3×3", dx, 784-128-10, …'),
+  rounds: whole("N", "5", 1, "Batches of each library, in turn, of which the median counts"),
+  json: path("Also write the figures into FILE, below this folder", "FILE"),
+  help: flag("Show this"),
+} satisfies OptionTable;
+
+const HELP =
+  `Times the same work in Strata, TensorFlow.js and jax-js on WebGPU, and matrix products in jax-js on
 WebAssembly, each library in a process of its own. All results are checked. The other libraries come
 from npm when the task first runs.
 
-  --only KIND      matmul, convolution or steps (all three)
-  --filter TEXT    only work whose name contains TEXT: 512, "3×3", dx, 784-128-10, …
-  --rounds N       batches of each library, in turn, of which the median counts (5)
-  --json FILE      also writes the figures into FILE, below this folder
-  --help           prints this`;
+  deno task bench:peers [option …]
+
+${helpLines(OPTIONS, Object.keys(OPTIONS)).join("\n")}`;
 
 /** Of a batch: a wait of 11 ms is 3% of it. */
 const BATCH_MILLISECONDS = 400;
-
-type Only = keyof typeof WORK_KINDS;
 
 /** What the command line asks for. */
 export interface PeersOptions {
@@ -47,29 +61,23 @@ export interface PeersOptions {
  * @throws {OptionError} naming the option that is unknown or has a wrong value.
  */
 export function parsePeersOptions(args: readonly string[]): PeersOptions {
-  const unknown: string[] = [];
-  const parsed = parseArgs([...args], {
-    boolean: ["help"],
-    string: ["only", "filter", "rounds", "json"],
-    default: { filter: "", rounds: "5" },
-    alias: { help: "h" },
-    unknown: (arg: string) => {
-      unknown.push(arg);
-      return false;
-    },
-  });
-  if (unknown.length > 0) throw new OptionError(`Unknown: ${unknown.join(" ")}`);
-  const { only, filter, json, help } = parsed;
-  if (only !== undefined) checkOneOf(only, "--only", Object.keys(WORK_KINDS) as Only[]);
-  if (json === "") throw new OptionError("--json: expected the name of a file, got none");
-  const rounds = parseNumber(parsed.rounds, "--rounds", { min: 1, integer: true });
+  const { rounds, json, help, only, filter = "" } = readCommandLine(OPTIONS, args).options;
   const works = listPeerWorks().filter(({ kind, name }) =>
-    (only === undefined || kind === WORK_KINDS[only as Only]) && name.includes(filter)
+    (only === undefined || kind === WORK_KINDS[only]) && name.includes(filter)
   );
   if (works.length === 0) {
     throw new OptionError(`--filter: expected a part of the name of some work, got "${filter}"`);
   }
   return { works, rounds, json, help };
+}
+
+function kind(help: string): Option<Only | undefined> {
+  const parse = (text: string, option: string) => {
+    const names = Object.keys(WORK_KINDS) as Only[];
+    checkOneOf(text as Only, option, names);
+    return text as Only;
+  };
+  return { value: "KIND", help, parse };
 }
 
 async function compare({ works, rounds, json }: PeersOptions): Promise<void> {
