@@ -121,7 +121,7 @@ function chooseMethod(
   checkAlgorithmOptions(options, what);
   const methodOptions = methodOptionsOf(device, options, textures);
   const attempt = (name: ConvolutionMethodName, methodOptions: MethodOptions) => {
-    const plan = attemptMethod(device, name, pass, geometry, images, methodOptions);
+    const plan = attemptMethod(name, pass, geometry, images, methodOptions);
     return typeof plan === "string" ? plan : { plan, methodOptions };
   };
   if (algorithm !== "auto") {
@@ -151,7 +151,8 @@ function methodOptionsOf(
 ): MethodOptions {
   const place = placeOf(device);
   const readableTextures = place.readableTextures && textures;
-  return { ...place, readableTextures, winogradTile, workspaceLimit };
+  const bindingLimit = device.limits.maxStorageBufferBindingSize;
+  return { ...place, readableTextures, winogradTile, workspaceLimit, bindingLimit };
 }
 
 /**
@@ -232,6 +233,7 @@ export function checkAlgorithm(
       readableTextures: false,
       winogradTile,
       workspaceLimit: DEFAULT_LIMIT,
+      bindingLimit: Infinity,
     });
     if (refusal === undefined) continue;
     throw new OptionError(`${what}: algorithm "${algorithm}": ${refusal}`);
@@ -311,18 +313,16 @@ function preference(
 
 /** The plan with this method, or why there is none. */
 function attemptMethod(
-  device: Device,
   algorithm: ConvolutionMethodName,
   pass: ConvolutionPass,
   geometry: ConvolutionGeometry,
   images: number,
   options: MethodOptions,
 ): ConvolutionPlan | string {
-  const { workspaceLimit: limit } = options;
+  const { workspaceLimit: limit, bindingLimit: binding } = options;
   const method = METHODS[algorithm];
   const refusal = method.refusal(pass, geometry, options);
   if (refusal !== undefined) return refusal;
-  const binding = device.limits.maxStorageBufferBindingSize;
   const bytesOf = (count: number) => {
     // The last part may be smaller, and its sums be split into more partial sums.
     const needs = [count, images % count || count].map((part) => {
