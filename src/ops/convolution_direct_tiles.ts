@@ -9,10 +9,15 @@ import broadcastText from "../../kernels/convolution_direct_broadcast.wgsl" with
 import directText from "../../kernels/convolution_direct.wgsl" with { type: "text" };
 import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
-import { paddedBytes, textureBytes } from "../gpu/memory.ts";
+import { textureBytes } from "../gpu/memory.ts";
 import { TEXELS_SOURCE } from "../gpu/texture.ts";
 import { sizeOf } from "../shape.ts";
-import { type MethodOptions, registerGroups, sharesLoads } from "./convolution_method.ts";
+import {
+  hasRoomForTextures,
+  type MethodOptions,
+  registerGroups,
+  sharesLoads,
+} from "./convolution_method.ts";
 import { packedLength, type Pass, tapsOf } from "./convolution_passes.ts";
 import { EPILOGUE_SOURCES } from "./epilogue.ts";
 
@@ -79,11 +84,12 @@ export function planDirect(
     return { launches, textures, workspace: [...copy, Math.max(0, ...packed)] };
   };
   if (sharesLoads(options) && options.readableTextures && passes.length > 0) {
+    const size = imageSize(passes[0]!);
     // Rows of whole texels, so that a texel lies inside of a row or outside.
-    const possible = images > 0 && imageSize(passes[0]!) > 0 && passes[0]!.axes[2].input % 4 === 0;
-    const result = possible ? plan(true) : undefined;
-    const bytes = result?.workspace.reduce((sum, each) => sum + paddedBytes(each), 0);
-    if (bytes !== undefined && bytes <= options.workspaceLimit) return result!;
+    if (images * size > 0 && passes[0]!.axes[2].input % 4 === 0) {
+      const result = plan(true);
+      if (hasRoomForTextures(options, [size], result.workspace)) return result;
+    }
   }
   return plan(false);
 }

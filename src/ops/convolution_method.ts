@@ -6,6 +6,7 @@
  */
 
 import type { ConvolutionGeometry } from "../convolution_shape.ts";
+import { paddedBytes, textureBytes } from "../gpu/memory.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { sizeOf } from "../shape.ts";
@@ -41,6 +42,8 @@ export interface MethodOptions extends MatmulPlace {
   readonly winogradTile: 2 | 4;
   /** Bytes of intermediate results, beyond which a method leaves out what only makes it faster. */
   readonly workspaceLimit: number;
+  /** Bytes of an intermediate tensor, at most. */
+  readonly bindingLimit: number;
 }
 
 /** A way to compute convolutions. Tensors are those of the whole batch; shapes as in `conv2d` and its gradients. */
@@ -100,6 +103,20 @@ export interface ConvolutionMethod {
  */
 export function sharesLoads({ software, subgroupSize }: MethodOptions): boolean {
   return software && subgroupSize % 8 === 0 && subgroupSize > 0;
+}
+
+/**
+ * Whether images, of so many numbers each, can be copied into a texture within a workspace that holds these tensors then. Of a
+ * tensor that is too large, the plan cuts the batch into parts, for which it asks again; so one image has to be small enough.
+ */
+export function hasRoomForTextures(
+  { workspaceLimit, bindingLimit }: MethodOptions,
+  imageSizes: readonly number[],
+  workspace: readonly number[],
+): boolean {
+  const bytes = workspace.map((each) => paddedBytes(Math.min(each, bindingLimit)));
+  return imageSizes.every((size) => textureBytes(4 * size) <= bindingLimit) &&
+    bytes.reduce((sum, each) => sum + each, 0) <= workspaceLimit;
 }
 
 /** vec4s of channels or filters in the tile of an invocation that keeps up to 16 of them in registers. */

@@ -121,7 +121,7 @@ function chooseMethod(
   checkAlgorithmOptions(options, what);
   const methodOptions = methodOptionsOf(device, options, textures);
   const attempt = (name: ConvolutionMethodName, methodOptions: MethodOptions) => {
-    const plan = attemptMethod(device, name, pass, geometry, images, methodOptions);
+    const plan = attemptMethod(name, pass, geometry, images, methodOptions);
     return typeof plan === "string" ? plan : { plan, methodOptions };
   };
   if (algorithm !== "auto") {
@@ -133,7 +133,7 @@ function chooseMethod(
   const tuned = tunedMethod(device, pass, geometry, images, options);
   const choices: ConvolutionChoice<ConvolutionMethodName>[] = [
     ...(tuned === undefined ? [] : [tuned]),
-    ...preference(pass, geometry, methodOptions).map((algorithm) => ({ algorithm })),
+    ...preference(pass, geometry, images, methodOptions).map((algorithm) => ({ algorithm })),
   ];
   for (const { algorithm, textures } of choices) {
     const result = attempt(algorithm, methodOptionsOf(device, options, textures));
@@ -151,7 +151,8 @@ function methodOptionsOf(
 ): MethodOptions {
   const place = placeOf(device);
   const readableTextures = place.readableTextures && textures;
-  return { ...place, readableTextures, winogradTile, workspaceLimit };
+  const bindingLimit = device.limits.maxStorageBufferBindingSize;
+  return { ...place, readableTextures, winogradTile, workspaceLimit, bindingLimit };
 }
 
 /**
@@ -175,7 +176,8 @@ function tunedMethod(
   if (able.length === 0) return undefined;
   const request = convolutionRequest<ConvolutionMethodName>({
     ...{ pass, geometry, images, workspaceLimit, plainest: able[0]! },
-    builtIn: () => preference(pass, geometry, methodOptions).find((name) => able.includes(name))!,
+    builtIn: () =>
+      preference(pass, geometry, images, methodOptions).find((name) => able.includes(name))!,
     candidates: () =>
       able.flatMap((algorithm) =>
         algorithm === "direct" && readsTextures(pass, geometry, images, methodOptions)
@@ -231,6 +233,7 @@ export function checkAlgorithm(
       readableTextures: false,
       winogradTile,
       workspaceLimit: DEFAULT_LIMIT,
+      bindingLimit: Infinity,
     });
     if (refusal === undefined) continue;
     throw new OptionError(`${what}: algorithm "${algorithm}": ${refusal}`);
@@ -276,24 +279,32 @@ export function prepareConvolution(
  */
 function preference(
   pass: ConvolutionPass,
-  { channels, filters, groups, kernel, output }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
+  images: number,
   options: MethodOptions,
 ): readonly ConvolutionMethodName[] {
+  const { channels, filters, groups, kernel, output } = geometry;
   const { software } = options;
   const shared = sharesLoads(options);
+  const texels = shared && readsTextures(pass, geometry, images, options);
+  const gradient = pass === "weightGradient";
   // What a transform costs is shared by the channels or filters that it serves.
   const served = Math.min(channels, filters) / groups;
   const few = served < 16;
-  const inSpace: ConvolutionMethodName[] = few || shared || (software && pass !== "weightGradient")
+  const inSpace: ConvolutionMethodName[] = few || shared || (software && !gradient)
     ? ["direct", "gemm"]
     : ["gemm", "direct"];
   if (!software) return inSpace;
   const taps = sizeOf(kernel);
-  if (taps === 9 && served >= (shared && pass !== "weightGradient" ? 64 : 48)) {
+  if (taps === 9 && served >= (texels ? 96 : shared && !gradient ? 64 : 48)) {
     return ["winograd", ...inSpace];
   }
-  // Where invocations share what they load, transforms pay later, as the sum itself is faster; the bounds are from 51 shapes.
-  if (shared) return served * taps >= 1500 ? ["fft", ...inSpace] : inSpace;
+  // Where invocations share what they load, transforms pay later, as the sum itself is faster; the bounds are from 51 shapes, those
+  // where it loads texels from 10.
+  if (shared) {
+    const worthwhile = !texels ? 1500 : gradient ? 3000 : 2500;
+    return served * taps >= worthwhile ? ["fft", ...inSpace] : inSpace;
+  }
   // Large images are cut into tiles of the best size, of which less is overlap.
   const worthwhile = Math.min(...output) >= 48 ? 400 : 784;
   if (served * taps >= worthwhile) return ["fft", ...inSpace];
@@ -302,18 +313,16 @@ function preference(
 
 /** The plan with this method, or why there is none. */
 function attemptMethod(
-  device: Device,
   algorithm: ConvolutionMethodName,
   pass: ConvolutionPass,
   geometry: ConvolutionGeometry,
   images: number,
   options: MethodOptions,
 ): ConvolutionPlan | string {
-  const { workspaceLimit: limit } = options;
+  const { workspaceLimit: limit, bindingLimit: binding } = options;
   const method = METHODS[algorithm];
   const refusal = method.refusal(pass, geometry, options);
   if (refusal !== undefined) return refusal;
-  const binding = device.limits.maxStorageBufferBindingSize;
   const bytesOf = (count: number) => {
     // The last part may be smaller, and its sums be split into more partial sums.
     const needs = [count, images % count || count].map((part) => {

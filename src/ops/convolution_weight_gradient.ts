@@ -5,7 +5,7 @@
  */
 
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
-import { paddedBytes, textureBytes } from "../gpu/memory.ts";
+import { textureBytes } from "../gpu/memory.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { copyToTexture } from "../gpu/texture.ts";
@@ -13,6 +13,7 @@ import { formatShape, sizeOf } from "../shape.ts";
 import { bareFrame, channelsLast } from "./convolution_channels_last.ts";
 import {
   type ConvolutionTask,
+  hasRoomForTextures,
   type ImageRange,
   largestPhase,
   type MethodOptions,
@@ -53,10 +54,14 @@ export function planDirectWeightGradient(
   };
   if (couldReadTextures(geometry, count, options)) {
     const result = attempt(true);
-    const bytes = result.workspace.reduce((sum, each) => sum + paddedBytes(each), 0);
-    if (bytes <= options.workspaceLimit) return result;
+    if (hasRoomForTextures(options, imageSizes(geometry), result.workspace)) return result;
   }
   return attempt(false);
+}
+
+/** Numbers of an image of x and of dy. */
+function imageSizes({ channels, filters, input, output }: ConvolutionGeometry): number[] {
+  return [channels * sizeOf(input), filters * sizeOf(output)];
 }
 
 /** Copies of x and dy in textures or interleaved dy, if the kernel wants them, and partial sums. */
@@ -67,12 +72,12 @@ function workspaceOf(
   options: MethodOptions,
   whole: number,
 ): readonly number[] {
-  const { channels, filters, groups, input, output } = geometry;
+  const { groups, output } = geometry;
   const pixels = sizeOf(output);
   const bytes = 4 * sizeOf(weightShapeOf(geometry));
   const interleaved = padded === undefined ? [] : [4 * count * groups * pixels * padded];
   const copies = textures
-    ? [channels * sizeOf(input), filters * pixels].map((size) => textureBytes(4 * count * size))
+    ? imageSizes(geometry).map((size) => textureBytes(4 * count * size))
     : interleaved;
   const partial = parts > 1 ? [parts * bytes] : [];
   const tensors = largestPhase(
