@@ -45,7 +45,7 @@ export interface ReductionAdapter {
 /** Additions to one sum in a pass, at most. */
 const LONGEST_SUM = 1024;
 /** Invocations that keep an adapter busy: a card, and two cores whose workgroups may take different times. */
-const BUSY = { card: 16_384, software: 512 };
+const BUSY = { card: 16_384, software: 256 };
 /** An invocation is not given fewer loads of an axis than this for the sake of parallelism. */
 const SHORTEST = { card: 16, software: 64 };
 /** Loads of a last axis from which a workgroup shares it on a card. */
