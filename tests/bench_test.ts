@@ -177,7 +177,7 @@ Deno.test("bench: the report's command line", async (t) => {
       [["-q"], "Unknown option -q; did you mean --quick?"],
       [["matmul"], 'Expected options only, which begin with --, got "matmul"'],
       [["--json"], "--json: expected a value (FILE), got none"],
-      [["--json", ""], "--json: expected a value (FILE), got none"],
+      [["--json="], "--json: expected a value (FILE), got none"],
     ] as const
   ) {
     await t.step(`refuses ${args.join(" ")}`, () => {
