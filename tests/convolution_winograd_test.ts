@@ -6,10 +6,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { resolveConvolution } from "../src/convolution_shape.ts";
-import { paddedBytes, type Storage } from "../src/gpu/memory.ts";
+import { paddedBytes, type Storage, textureBytes } from "../src/gpu/memory.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 import type { Recorder } from "../src/gpu/recorder.ts";
-import { bytesPerElement } from "../src/gpu/tensor.ts";
 import {
   conv2d,
   conv2dInputGradient,
@@ -17,7 +16,6 @@ import {
   convolveWeightGradient,
 } from "../src/ops/convolution.ts";
 import type { ConvolutionPass } from "../src/ops/convolution_method.ts";
-import { sizeOf } from "../src/shape.ts";
 import { openGpu } from "./gpu.ts";
 
 /** A recorder that counts the bytes of tensors between `empty` and `release`. */
@@ -32,8 +30,9 @@ function countingRecorder(gpu: Gpu, card: boolean): { recorder: Recorder; peak: 
     recording: false,
     empty: (shape, type) => {
       const tensor = gpu.empty(shape, type);
-      const bytes = paddedBytes(sizeOf(shape) * bytesPerElement(tensor.type));
-      bytesOf.set(tensor.storage, bytes);
+      const { storage, bytes: used } = tensor;
+      const bytes = storage.isTexture ? textureBytes(used) : paddedBytes(used);
+      bytesOf.set(storage, bytes);
       alive += bytes;
       peak = Math.max(peak, alive);
       return tensor;

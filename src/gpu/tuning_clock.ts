@@ -19,6 +19,8 @@ const DUEL_BATCHES = 5;
 /** Repetitions in one submit, where one takes less than this: a submit costs as much as a small operation. */
 const PER_SUBMIT = 32;
 const SHORT_MILLISECONDS = 2;
+/** What a run takes at least: of a short one, the wait may be longer than the work. */
+const LEAST_MILLISECONDS = 0.002;
 /** A candidate that takes this many times as long as the best is given up: at once, or after its first batch. */
 const HOPELESS = 2;
 const UNLIKELY = 1.25;
@@ -29,8 +31,8 @@ export interface Contestant<C extends object> {
   /** Milliseconds of one run, of each batch. */
   readonly samples: number[];
   readonly program: Program;
-  /** Runs of the operation in the program. */
-  readonly copies: number;
+  /** Runs that are submitted together. */
+  readonly perSubmit: number;
   /** Milliseconds of the first runs, roughly. */
   readonly estimate: number;
 }
@@ -64,22 +66,16 @@ export class Clock {
     choice: C,
     run: (recorder: Recorder) => Tensor<DataType>,
   ): Promise<Contestant<C>> {
-    const record = (copies: number) =>
-      Program.record(this.#device, label, (recorder) => {
-        for (let copy = 0; copy < copies; copy++) run(recorder);
-      }, { pool: this.#pool });
-    let copies = 1;
-    let program = record(copies);
+    const program = Program.record(this.#device, label, run, {
+      pool: this.#pool,
+      replays: PER_SUBMIT,
+    });
     try {
-      await this.#time(program, 1); // compiles, and touches all memory for the first time
-      let estimate = await this.#time(program, 1);
-      if (estimate < SHORT_MILLISECONDS) {
-        program.dispose();
-        copies = PER_SUBMIT;
-        program = record(copies);
-        estimate = await this.#time(program, 1) / copies;
-      }
-      return { choice, samples: [], program, copies, estimate };
+      await this.#time(program, 1, 1); // compiles, and touches all memory for the first time
+      const alone = await this.#time(program, 1, 1);
+      const perSubmit = alone < SHORT_MILLISECONDS ? PER_SUBMIT : 1;
+      const estimate = perSubmit === 1 ? alone : await this.#time(program, PER_SUBMIT, PER_SUBMIT);
+      return { choice, samples: [], program, perSubmit, estimate };
     } catch (error) {
       program.dispose();
       throw error;
@@ -102,13 +98,7 @@ export class Clock {
   ): Promise<void> {
     let running = [...contestants];
     for (let batch = 0; batch < BATCHES && (batch === 0 || !expired()); batch++) {
-      for (const { program, copies, estimate, samples } of running) {
-        const runs = Math.max(
-          1,
-          Math.ceil(BATCH_MILLISECONDS / Math.max(0.001, copies * estimate)),
-        );
-        samples.push(await this.#time(program, runs) / (runs * copies));
-      }
+      for (const contestant of running) await this.#sample(contestant);
       const best = Math.min(...running.map(timeOf));
       running = running.filter((each) => timeOf(each) <= UNLIKELY * best);
     }
@@ -122,17 +112,20 @@ export class Clock {
     }
   }
 
-  async #sample({ program, copies, estimate, samples }: Contestant<object>): Promise<void> {
-    const runs = Math.max(1, Math.ceil(BATCH_MILLISECONDS / Math.max(0.001, copies * estimate)));
-    samples.push(await this.#time(program, runs) / (runs * copies));
+  async #sample({ program, perSubmit, estimate, samples }: Contestant<object>): Promise<void> {
+    const submits = Math.ceil(BATCH_MILLISECONDS / (perSubmit * estimate));
+    samples.push(await this.#time(program, submits * perSubmit, perSubmit));
   }
 
-  /** Milliseconds of some runs of a program. */
-  async #time(program: Program, runs: number): Promise<number> {
+  /** Milliseconds of a run of a program, from so many. */
+  async #time(program: Program, runs: number, perSubmit: number): Promise<number> {
     const begin = performance.now();
-    for (let run = 0; run < runs; run++) program.run();
+    for (let run = 1; run <= runs; run++) {
+      program.queue();
+      if (run % perSubmit === 0) program.submit();
+    }
     await this.#device.synchronize();
-    return Math.max(0.001, performance.now() - begin - this.#idle);
+    return Math.max(LEAST_MILLISECONDS, (performance.now() - begin - this.#idle) / runs);
   }
 }
 
