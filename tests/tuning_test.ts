@@ -36,9 +36,9 @@ import { tolerance } from "../src/ops/convolution_tuning.ts";
 import { batchNormScaleGradients } from "../src/ops/batch_norm_scale.ts";
 import { batchedMatmul, matmul } from "../src/ops/matmul.ts";
 import { chooseMatmul, matmulCandidates, type MatmulPlan } from "../src/ops/matmul_plan.ts";
-import { bucketOf } from "../src/ops/matmul_tuning.ts";
 import { argmax, max, mean, sum, sumOfSquares } from "../src/ops/reductions.ts";
 import { logSoftmax, softmax } from "../src/ops/softmax.ts";
+import { bucketOf } from "../src/ops/tuned_choice.ts";
 import { Sgd } from "../src/optimizers/sgd.ts";
 import type { Shape } from "../src/shape.ts";
 

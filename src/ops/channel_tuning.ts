@@ -15,8 +15,8 @@ import {
   type ChannelView,
   chooseChannels,
 } from "./channels.ts";
-import { bucketOf } from "./matmul_tuning.ts";
 import type { ReductionPlace } from "./reduction_tuning.ts";
+import { bucketOf, FEWEST_TUNED, tunedChoice } from "./tuned_choice.ts";
 
 /** Sums x, and products with `factor`, over each channel as planned; returns the sums of x. `zeros` are numbers of the channels. */
 export type SumChannels = (
@@ -27,8 +27,6 @@ export type SumChannels = (
   plan: ChannelPlan,
 ) => Tensor;
 
-/** Values below which there is nothing to choose: a dispatch takes longer than the work. */
-const FEW = 2 ** 16;
 /** What plans are compared with. */
 const PLAINEST: ChannelPlan = { lanes: 1, parts: 1 };
 
@@ -42,20 +40,26 @@ export function planChannels(
   view: ChannelView,
   sums?: SumChannels,
 ): ChannelPlan {
-  const { tuning } = place;
-  const { rows, channels, area, count } = view;
-  if (tuning === undefined || tuning.mode === "table" || count * channels < FEW) {
-    return chooseChannels(place, view);
-  }
+  const known = view.count * view.channels < FEWEST_TUNED ? undefined : tunedChoice(
+    place.tuning,
+    () => requestOf(place, view),
+    sums && (() => trialOf(view, sums)),
+  );
+  return known ?? chooseChannels(place, view);
+}
+
+/** The choice for all sizes of a bucket: its candidates are those of the largest. */
+function requestOf(
+  place: ReductionPlace,
+  { rows, channels, area }: ChannelView,
+): ChoiceRequest<ChannelPlan> {
   const [n, c, a] = [rows, channels, area].map(bucketOf) as [number, number, number];
   const largest: ChannelView = { rows: n, channels: c, area: a, count: n * a };
-  const request: ChoiceRequest<ChannelPlan> = {
+  return {
     key: `channels ${n}×${c}×${a}`,
     builtIn: () => chooseChannels(place, largest),
     candidates: () => channelCandidates(place, largest),
   };
-  if (sums !== undefined) tuning.choose({ ...request, ...trialOf(view, sums) }); // says that it is wanted
-  return tuning.known(request) ?? chooseChannels(place, view);
 }
 
 /** On whole numbers so small that every sum of them is exact in any order. */

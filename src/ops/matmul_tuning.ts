@@ -24,6 +24,7 @@ import {
   type MatmulSize,
   splitSum,
 } from "./matmul_plan.ts";
+import { bucketOf, tunedChoice } from "./tuned_choice.ts";
 
 /** Where products run. */
 export interface MatmulPlace extends MatmulAdapter {
@@ -61,18 +62,6 @@ export type Multiply = (
   plan: MatmulPlan,
 ) => void;
 
-/**
- * The bucket of a dimension: the number itself up to 32, where the waste at the edge of a tile decides; beyond, rounded up to three
- * binary digits (40, 48, 56, 64, 80, …), so that the sizes of a bucket differ by less than a quarter. Multiples of 4 are apart from
- * the others, because the kernels load them as vectors.
- */
-export function bucketOf(size: number): number {
-  if (size <= 32) return size;
-  const step = 2 ** (Math.floor(Math.log2(size - 1)) - 2);
-  const bucket = Math.ceil(size / step) * step;
-  return size % 4 === 0 ? bucket : bucket - 1;
-}
-
 /** NN, TN, NT or TT. */
 export function orientationOf({ transposeA, transposeB }: MatmulSize): string {
   return `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
@@ -89,17 +78,13 @@ export function planMatmul(
   batches: number,
   multiply?: Multiply,
 ): MatmulPlan {
-  const builtIn = () => chooseMatmul(place, size, batches);
-  const { tuning } = place;
-  if (tuning === undefined || tuning.mode === "table") return builtIn();
-  const request = choiceRequest(place, size, batches);
-  if (multiply !== undefined) {
-    const { countA = batches, countB = batches } = size;
-    const stack = { ...size, batches, countA, countB };
-    tuning.choose({ ...request, ...trialOf(stack, multiply) }); // says that it is wanted
-  }
-  const known = tuning.known(request);
-  return known === undefined ? builtIn() : planOf(known, size.k);
+  const { countA = batches, countB = batches } = size;
+  const known = tunedChoice(
+    place.tuning,
+    () => choiceRequest(place, size, batches),
+    multiply && (() => trialOf({ ...size, batches, countA, countB }, multiply)),
+  );
+  return known === undefined ? chooseMatmul(place, size, batches) : planOf(known, size.k);
 }
 
 /** Bytes of each intermediate tensor of products that are computed as {@linkcode planMatmul} says. */

@@ -9,7 +9,6 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { DataType, Tensor } from "../gpu/tensor.ts";
 import type { ChoiceRequest, Tuning } from "../gpu/tuning.ts";
 import { exactMagnitude, type TuningRequest, wholeNumbers } from "../gpu/tuning_trial.ts";
-import { bucketOf } from "./matmul_tuning.ts";
 import {
   chooseReduction,
   type ReductionAdapter,
@@ -17,6 +16,7 @@ import {
   type ReductionPlan,
   type ReductionSize,
 } from "./reduction_plan.ts";
+import { bucketOf, FEWEST_TUNED, tunedChoice } from "./tuned_choice.ts";
 
 /** Where reductions run. */
 export interface ReductionPlace extends ReductionAdapter {
@@ -35,8 +35,6 @@ export type Reduce = (
   plan: ReductionPlan,
 ) => void;
 
-/** Elements below which there is nothing to choose: a dispatch takes longer than the work. */
-const FEW = 2 ** 16;
 /** What plans are compared with. */
 const PLAINEST: ReductionPlan = { vector: false, loads: 1, lanes: 1, turns: false, parts: 1 };
 
@@ -51,13 +49,12 @@ export function planReduction(
   size: ReductionSize,
   reduce?: Reduce,
 ): ReductionPlan {
-  const { tuning } = place;
-  if (tuning === undefined || tuning.mode === "table" || elementsOf(size) < FEW) {
-    return chooseReduction(place, size);
-  }
-  const request = requestOf(place, kind, size);
-  if (reduce !== undefined) tuning.choose({ ...request, ...trialOf(kind, size, reduce) }); // says that it is wanted
-  return tuning.known(request) ?? chooseReduction(place, size);
+  const known = elementsOf(size) < FEWEST_TUNED ? undefined : tunedChoice(
+    place.tuning,
+    () => requestOf(place, kind, size),
+    reduce && (() => trialOf(kind, size, reduce)),
+  );
+  return known ?? chooseReduction(place, size);
 }
 
 /** The choice for all sizes of a bucket: its candidates are those of the largest. */

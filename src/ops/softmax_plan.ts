@@ -10,8 +10,8 @@ import type { Tensor } from "../gpu/tensor.ts";
 import type { ChoiceRequest } from "../gpu/tuning.ts";
 import { type TuningRequest, wholeNumbers } from "../gpu/tuning_trial.ts";
 import type { Rows } from "./launch.ts";
-import { bucketOf } from "./matmul_tuning.ts";
 import type { ReductionPlace } from "./reduction_tuning.ts";
+import { bucketOf, FEWEST_TUNED, tunedChoice } from "./tuned_choice.ts";
 
 /** How rows are shared out. */
 export interface RowPlan {
@@ -28,8 +28,6 @@ export type Softmax = (recorder: Recorder, x: Tensor, y: Tensor, plan: RowPlan) 
 const LONGEST = 512;
 /** Elements of a row for which a card takes another lane. */
 const PER_LANE = 16;
-/** Elements below which there is nothing to choose: a dispatch takes longer than the work. */
-const FEW = 2 ** 16;
 /** Rounding of float32. */
 const UNIT = 2 ** -24;
 
@@ -61,19 +59,22 @@ export function rowCandidates(place: ReductionPlace, rows: Rows): RowPlan[] {
  * @param softmax Given where it is about to be recorded, and so is something to be measured.
  */
 export function planRows(place: ReductionPlace, size: Rows, softmax?: Softmax): RowPlan {
-  const { tuning } = place;
-  const { rows, columns } = size;
-  if (tuning === undefined || tuning.mode === "table" || rows * columns < FEW) {
-    return chooseRows(place, size);
-  }
+  const known = size.rows * size.columns < FEWEST_TUNED ? undefined : tunedChoice(
+    place.tuning,
+    () => requestOf(place, size),
+    softmax && (() => trialOf(size, softmax)),
+  );
+  return known ?? chooseRows(place, size);
+}
+
+/** The choice for all sizes of a bucket: its candidates are those of the largest. */
+function requestOf(place: ReductionPlace, { rows, columns }: Rows): ChoiceRequest<RowPlan> {
   const largest = { rows: bucketOf(rows), columns: bucketOf(columns) };
-  const request: ChoiceRequest<RowPlan> = {
+  return {
     key: `softmax ${largest.rows}×${largest.columns}`,
     builtIn: () => chooseRows(place, largest),
     candidates: () => rowCandidates(place, largest),
   };
-  if (softmax !== undefined) tuning.choose({ ...request, ...trialOf(size, softmax) }); // says that it is wanted
-  return tuning.known(request) ?? chooseRows(place, size);
 }
 
 function trialOf(
