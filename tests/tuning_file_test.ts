@@ -12,6 +12,7 @@ import {
   type TuningIdentity,
   tuningIdentity,
 } from "../src/gpu/tuning_file.ts";
+import { withFolder } from "./task.ts";
 
 const HERE: TuningIdentity = { adapter: "card", runtime: "Deno 2", kernels: "abc" };
 
@@ -21,15 +22,6 @@ function entry(choice: object): TuningEntry {
 
 function entries(...keys: string[]): Map<string, TuningEntry> {
   return new Map(keys.map((key) => [key, entry({ key })]));
-}
-
-async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "strata-tuning-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 async function keysOf(file: TuningFile): Promise<string[]> {
