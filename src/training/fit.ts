@@ -160,9 +160,8 @@ class Run {
     };
     this.#open.push(open);
     let steps = 0;
-    for await (const { feed, rows, stays } of this.#feeder.epoch(key)) {
-      if (stays) this.#trainer.queue(feed, rows);
-      else this.#trainer.train(feed, rows);
+    for await (const batch of this.#feeder.epoch(key)) {
+      this.#trainer.trainOn(batch);
       steps++;
       if (statistics.pending >= this.#interval) await this.#report();
       if (signal?.aborted) break;

@@ -223,10 +223,9 @@ class Search {
     trainer.learningRate = learningRate;
     const losses: number[] = [];
     let submitted = 0;
-    for await (const { feed, rows, stays } of this.#batches()) {
+    for await (const batch of this.#batches()) {
       this.#options.signal?.throwIfAborted();
-      if (stays) trainer.queue(feed, rows);
-      else trainer.train(feed, rows);
+      trainer.trainOn(batch);
       submitted++;
       if (submitted < steps && submitted % READ_EVERY > 0) continue;
       for (const { rows, sums } of await trainer.readStatistics()) losses.push(sums[0]! / rows);

@@ -18,6 +18,7 @@ import { clipScale } from "../ops/updates.ts";
 import { matches, recordSums } from "../ops/statistics.ts";
 import { type Optimizer, rateAt } from "../optimizers/optimizer.ts";
 import type { Schedule } from "../optimizers/schedules.ts";
+import type { FedBatch } from "./batches.ts";
 import type { BatchTensors, Feed } from "./feed.ts";
 import { LossScale, type LossScalingOptions } from "./loss_scale.ts";
 import type { Network } from "./network.ts";
@@ -152,6 +153,12 @@ export class Trainer {
     program.queue();
     this.statistics.advance(rows);
     this.step.value++;
+  }
+
+  /** Trains on a batch: its step waits for others if the batch stays where it is. */
+  trainOn({ feed, rows, stays }: FedBatch): void {
+    if (stays) this.queue(feed, rows);
+    else this.train(feed, rows);
   }
 
   /** Submits the steps that wait. */
