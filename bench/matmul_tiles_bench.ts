@@ -20,7 +20,7 @@ const SUM = { parts: 1, chunk: SIZE };
 const plans: MatmulPlan[] = [
   ...SOFTWARE_TILES.map(({ tile }): MatmulPlan => ({ family: "register", ...tile, ...SUM })),
   ...BROADCAST_TILES.flatMap(({ tile }) =>
-    [false, true].map((textures): MatmulPlan => ({
+    (["", "ab"] as const).map((textures): MatmulPlan => ({
       family: "broadcast",
       ...{ ...tile, textures, ...SUM },
     }))
@@ -35,7 +35,7 @@ const plans: MatmulPlan[] = [
 function planName(plan: MatmulPlan): string {
   if (plan.family === "plain") return "plain";
   const { family, rowGroups, columnGroups, lanesM, lanesN } = plan;
-  const from = plan.family === "broadcast" && plan.textures ? " from textures" : "";
+  const from = plan.family === "broadcast" && plan.textures !== "" ? " from textures" : "";
   return `${family}${from} ${4 * rowGroups}×${4 * columnGroups}, workgroup ${lanesM}×${lanesN}`;
 }
 

@@ -1,7 +1,7 @@
 // texels[i] = numbers[first + i], for i < length: what the GPU's command for copying does. A dispatch of this kernel is encoded as
 // that command, which is some ten times as fast as the kernel on lavapipe; the text declares what is bound. See src/gpu/texture.ts.
 //
-// numbers (n) vec4f, texels (length) in rows of 4096, as in texels.wgsl. One invocation of 64 per texel, flat workgroup index.
+// numbers (n) vec4f, texels (length) in rows of 512, as in texels.wgsl. One invocation of 64 per texel, flat workgroup index.
 
 struct Uniforms {
   first: u32,

@@ -117,7 +117,7 @@ export const LONG: Record<string, (random: Random) => Case> = {
   "matmul from textures, k = 200,004": (random) =>
     productCase(random, 200_004, {
       family: "broadcast",
-      ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: true },
+      ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: "ab" },
       ...{ parts: 2, chunk: 100_004 },
     }),
   "matmul plain in parts, k = 200,003": (random) =>

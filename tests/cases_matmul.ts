@@ -10,7 +10,7 @@
 import { OptionError, ShapeError } from "../src/errors.ts";
 import { ACTIVATION_NAMES, type ActivationName } from "../src/ops/activation_source.ts";
 import { matmul, type MatmulOptions } from "../src/ops/matmul.ts";
-import type { MatmulPlan, MatmulTile } from "../src/ops/matmul_plan.ts";
+import type { CopiedOperands, MatmulPlan, MatmulTile } from "../src/ops/matmul_plan.ts";
 import type { Random } from "../src/random.ts";
 import * as reference64 from "../src/reference/matmul.ts";
 import type { Shape } from "../src/shape.ts";
@@ -192,7 +192,7 @@ function drawTiled(
   variant: Variant,
   family: "register" | "broadcast" | "block",
   { depth, ...sizes }: MatmulTile & { depth?: number },
-  textures = false,
+  textures: CopiedOperands = "",
 ): Case {
   const [rows, columns] = [
     4 * sizes.rowGroups * sizes.lanesM,
@@ -202,7 +202,7 @@ function drawTiled(
   const m = side(random, rows, wholeM);
   const n = side(random, columns, wholeN);
   // Two rows of k numbers and more are more than a row of a texture; an activation would make the bound too wide.
-  const long = textures && variant.activation === "linear" ? 8208 : 64;
+  const long = textures !== "" && variant.activation === "linear" ? 8208 : 64;
   const k = side(random, pick(random, [depth ?? 8, long]), wholeK);
   const one = { parts: 1, chunk: k };
   const plan: MatmulPlan = family === "block"
@@ -228,15 +228,22 @@ const rowsOf = (family: "register" | "broadcast", tiles: readonly MatmulTile[]):
     draw: (random, index) => drawTiled(random, VARIANTS[index % VARIANTS.length]!, family, sizes),
   }));
 
-/** The operands come through textures, with rows of whole texels or not; of one kind each only for small tiles, which compile fast. */
+/**
+ * The operands come through textures, with rows of whole texels or not; of one kind each, or only one of them, only for small tiles,
+ * which compile fast.
+ */
 const textureRows: Row[] = BROADCAST_TILES.map((sizes) => {
-  const variants = sizes.rowGroups * sizes.columnGroups > 2 ? VARIANTS : [...VARIANTS, ...MIXED];
+  const small = sizes.rowGroups * sizes.columnGroups <= 2;
+  const variants = small ? [...VARIANTS, ...MIXED] : VARIANTS;
+  const copied: CopiedOperands[] = small ? ["ab", "a", "b"] : ["ab"];
   return {
     name: `matmul broadcast from textures ${name(sizes)}`,
     kernels: ["matmul_broadcast.wgsl", "texels.wgsl", "texture_copy.wgsl", ...KERNELS],
     draws: 3 * variants.length,
     draw: (random, index) => {
-      return drawTiled(random, variants[index % variants.length]!, "broadcast", sizes, true);
+      const variant = variants[index % variants.length]!;
+      const textures = copied[Math.floor(index / variants.length) % copied.length]!;
+      return drawTiled(random, variant, "broadcast", sizes, textures);
     },
   };
 });

@@ -35,13 +35,13 @@ const PLANS: readonly (((k: number) => MatmulPlan) | undefined)[] = [
   }),
   (k) => ({
     family: "broadcast",
-    ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: false },
+    ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: "" },
     parts: k > 4 ? 2 : 1,
     chunk: k > 4 ? Math.ceil(k / 8) * 4 : k,
   }),
   (k) => ({
     family: "broadcast",
-    ...{ rowGroups: 1, columnGroups: 2, lanesM: 8, lanesN: 1, textures: true },
+    ...{ rowGroups: 1, columnGroups: 2, lanesM: 8, lanesN: 1, textures: "ab" },
     ...{ parts: 1, chunk: k },
   }),
   (k) => ({

@@ -33,7 +33,7 @@ const PLANS: readonly (((k: number) => MatmulPlan) | undefined)[] = [
   (k) => ({ family: "block", ...TILE, lanesM: 8, lanesN: 8, depth: 16, ...parts(k, 16) }),
   (k) => ({
     family: "broadcast",
-    ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: true },
+    ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: "ab" },
     ...parts(k, 4),
   }),
   undefined,

@@ -233,7 +233,7 @@ const MATMUL: readonly Fault[] = [
     "select(four, four,",
   ),
   fault(BROADCAST, "clamp one too early", "u.m - 1u) * u.k", "u.m - 2u) * u.k"),
-  fault(TEXTURES, "texels of another row", "/ 4096u", "/ 2048u"),
+  fault(TEXTURES, "texels of another row", "/ 512u", "/ 256u"),
   fault(TEXTURES, "texels not counted in fours", "width - 4u)) / 4u", "width - 4u)) / 2u"),
   fault(TEXTURES, "numbers of one texel", "texel(at / 4u + 1u)", "texel(at / 4u)"),
   fault(TEXTURES, "moved by three for one", "(offset & 2u) != 0u", "offset != 0u"),

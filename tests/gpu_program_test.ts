@@ -465,7 +465,7 @@ Deno.test("a program copies an operand into a texture once, and again when it wa
   using step = matrix(5);
   const plan: MatmulPlan = {
     family: "broadcast",
-    ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: true },
+    ...{ rowGroups: 2, columnGroups: 1, lanesM: 1, lanesN: 8, textures: "ab" },
     ...{ parts: 1, chunk: 4 },
   };
   let results: Tensor[] = [];

@@ -7,7 +7,7 @@
 
 import { DeviceLostError, GpuError, OutOfMemoryError } from "../errors.ts";
 import { checkKeys, checkNumber, checkOneOf } from "../options.ts";
-import { Memory, type Storage } from "./memory.ts";
+import { largestTexture, Memory, type Storage } from "./memory.ts";
 import { compile, type CompiledKernel } from "./compile.ts";
 import type { Kernel } from "./kernel.ts";
 import { type DeviceLimits, plannedDevice } from "./planned_device.ts";
@@ -39,7 +39,7 @@ export interface AdapterInfo {
   readonly subgroups: boolean;
   /** Invocations of a subgroup; 0 without subgroup functions. */
   readonly subgroupSize: number;
-  /** Whether kernels can read textures that kernels can write, whole vec4s at a time. */
+  /** Whether kernels can read storage textures, whole vec4s at a time, and one holds as much as a binding. */
   readonly readableTextures: boolean;
   /** Whether passes can be timed on the GPU. */
   readonly timestamps: boolean;
@@ -66,6 +66,7 @@ const RAISED_LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
   "maxComputeWorkgroupStorageSize",
+  "maxTextureDimension2D",
 ] as const;
 
 /** A GPUDevice with typed errors, counted memory and compiled kernels. */
@@ -152,7 +153,7 @@ export class Device {
         name: adapter.info.description || adapter.info.device || adapter.info.vendor || "unknown",
         software: adapter.info.isFallbackAdapter ?? false,
         float16: raw.features.has("shader-f16"),
-        readableTextures: canReadTextures(),
+        readableTextures: canReadTextures(raw),
         ...probed,
       },
       await openTuning(tuning, tuningFile, adapter),
@@ -322,8 +323,9 @@ function lowerLimits({ limits }: GPUDevice, asked: Partial<DeviceLimits>): Devic
   };
 }
 
-/** Deno's types lack the list of WGSL's extensions. */
-function canReadTextures(): boolean {
+function canReadTextures({ limits }: GPUDevice): boolean {
+  if (largestTexture(limits) < limits.maxStorageBufferBindingSize) return false;
+  // Deno's types lack the list of WGSL's extensions.
   const { wgslLanguageFeatures } = navigator.gpu as unknown as {
     wgslLanguageFeatures?: ReadonlySet<string>;
   };

@@ -39,12 +39,19 @@ export function paddedBytes(bytes: number): number {
 
 /** What a texture can be used for: STORAGE_BINDING | COPY_DST, known without a GPU. */
 const TEXTURE_USAGE = 0x8 | 0x2;
-/** Texels in a row of a texture, four floats each. */
-const ROW_BYTES = 16 * 4096;
+/** Texels in a row of a texture, as in texels.wgsl; few, so that most tensors are whole rows, which one command copies. */
+export const TEXELS_PER_ROW = 512;
+/** Bytes of a row: of four floats for each texel. */
+const ROW_BYTES = 16 * TEXELS_PER_ROW;
 
 /** Bytes of a texture for `bytes` of content: whole rows. */
 export function textureBytes(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / ROW_BYTES)) * ROW_BYTES;
+}
+
+/** Bytes of a texture, at most. */
+export function largestTexture({ maxTextureDimension2D }: GPUSupportedLimits): number {
+  return ROW_BYTES * maxTextureDimension2D;
 }
 
 /** Makes buffers and textures, refuses those over the limits, and counts what is alive. */
@@ -115,14 +122,14 @@ export class Memory {
     purpose: MemoryPurpose = "other",
   ): GPUTexture {
     const size = textureBytes(bytes);
-    const limit = ROW_BYTES * this.#device.limits.maxTextureDimension2D;
+    const limit = largestTexture(this.#device.limits);
     if (size > limit) {
       throw new OutOfMemoryError(
         `Cannot allocate ${size} bytes for ${label}: the device allows ${limit} bytes a texture`,
       );
     }
     const texture = this.#device.createTexture({
-      size: [ROW_BYTES / 16, size / ROW_BYTES],
+      size: [TEXELS_PER_ROW, size / ROW_BYTES],
       format: "rgba32float",
       usage: TEXTURE_USAGE,
       label,

@@ -14,6 +14,7 @@ import { GpuError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import type { SourceText } from "./expand.ts";
 import { Kernel } from "./kernel.ts";
+import { TEXELS_PER_ROW } from "./memory.ts";
 import type { BoundDispatch, Recorder } from "./recorder.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -26,8 +27,6 @@ export const TEXTURE_COPY = new Kernel("textureCopy", [
   { name: "texture_copy.wgsl", text: copyText },
 ]);
 
-/** Texels in a row of a texture, as in texels.wgsl. */
-export const TEXELS_PER_ROW = 4096;
 /** Bytes of a texel. */
 const TEXEL = 16;
 

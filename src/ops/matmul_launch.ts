@@ -246,8 +246,8 @@ function launch(
     });
   } else if (plan.family === "broadcast") {
     const [firstA, firstB] = [stack.a_first * m * k, stack.b_first * k * n];
-    const TEXTURE_a = plan.textures && a.type === "f32" && firstA % 4 === 0;
-    const TEXTURE_b = plan.textures && b.type === "f32" && firstB % 4 === 0;
+    const TEXTURE_a = plan.textures.includes("a") && a.type === "f32" && firstA % 4 === 0;
+    const TEXTURE_b = plan.textures.includes("b") && b.type === "f32" && firstB % 4 === 0;
     const parameters = { TEXTURE_a, TEXTURE_b, ...broadcastParameters(plan, size) };
     kernel = BROADCAST.variant({ ...layout, ...parameters });
     if (TEXTURE_a) {

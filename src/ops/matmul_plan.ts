@@ -35,6 +35,9 @@ export interface MatmulTile {
   readonly lanesN: number;
 }
 
+/** The operands that are copied into textures. */
+export type CopiedOperands = "" | "a" | "b" | "ab";
+
 /** A kernel variant and how the sum over k is split. */
 export type MatmulPlan =
   & MatmulParts
@@ -45,8 +48,7 @@ export type MatmulPlan =
     | (
       & {
         readonly family: "broadcast";
-        /** Whether operands are copied into textures. */
-        readonly textures: boolean;
+        readonly textures: CopiedOperands;
       }
       & MatmulTile
     )
@@ -112,6 +114,8 @@ const BROADCAST_LANES = 8;
  * alone takes, because in the step of a network one serves two products.
  */
 const COPY_TIME = { each: 20_000, number: 0.3 };
+/** Numbers of an operand from which on it is copied: the CPU takes as long over the command as is gained with fewer. */
+const LEAST_COPIED = 2 ** 15;
 
 /**
  * The share of the time that each operand adds whose rows are no whole vec4s: its numbers are read one by one from a buffer, or taken
@@ -232,17 +236,28 @@ function optionsOf(
     }));
   }
   const { m, n, k, transposeA, transposeB } = size;
-  const copying = 2 * COPY_TIME.each + COPY_TIME.number * batches * k * (m + n);
+  const copied = { a: batches * m * k, b: batches * k * n };
+  const names = (["a", "b"] as const).filter((name) => copied[name] >= LEAST_COPIED);
+  const textures = names.join("") as CopiedOperands;
+  const copying = names.reduce(
+    (time, name) => time + COPY_TIME.each + COPY_TIME.number * copied[name],
+    0,
+  );
   const ragged = [transposeA ? m : k, transposeB ? k : n].filter((row) => row % 4 !== 0).length;
+  const options: CopiedOperands[] = readableTextures && textures !== "" ? ["", textures] : [""];
   return BROADCAST_TILES.flatMap(({ tile, speed, textureSpeed }) =>
-    (readableTextures ? [false, true] : [false]).map((textures) => ({
-      tile,
-      speed: textures
-        ? textureSpeed! / (1 + ragged * RAGGED_TIME.texture)
-        : speed / (1 + ragged * RAGGED_TIME.buffer),
-      ...{ before: textures ? copying : 0, unit: 4 },
-      planOf: (parts) => ({ family: "broadcast", ...tile, textures, ...parts }),
-    }))
+    options.map((textures) => {
+      const share = textures.length / 2;
+      const time = (1 - share) * (1 + ragged * RAGGED_TIME.buffer) / speed +
+        share * (1 + ragged * RAGGED_TIME.texture) / textureSpeed!;
+      return {
+        tile,
+        speed: 1 / time,
+        before: textures === "" ? 0 : copying,
+        unit: 4,
+        planOf: (parts) => ({ family: "broadcast", ...tile, textures, ...parts }),
+      };
+    })
   );
 }
 

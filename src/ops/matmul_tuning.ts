@@ -96,9 +96,10 @@ export function matmulWorkspace(
   const plan = planMatmul(place, size, batches);
   const { countA = batches, countB = batches } = size;
   const { m, n, k } = size;
-  const copies = plan.family === "broadcast" && plan.textures
-    ? [countA * m * k, countB * k * n].map((numbers) => textureBytes(4 * numbers))
-    : [];
+  const numbers = { a: countA * m * k, b: countB * k * n };
+  const copies = (["a", "b"] as const)
+    .filter((name) => plan.family === "broadcast" && plan.textures.includes(name))
+    .map((name) => textureBytes(4 * numbers[name]));
   return plan.parts > 1 ? [4 * plan.parts * batches * m * n, ...copies] : copies;
 }
 
@@ -173,7 +174,9 @@ function describeChoice(choice: MatmulChoice): string {
   const parts = choice.parts > 1 ? `, ${choice.parts} parts` : "";
   if (choice.family === "plain") return `plain${parts}`;
   const { rowGroups, columnGroups, lanesM, lanesN } = choice;
-  const textures = choice.family === "broadcast" && choice.textures ? " from textures" : "";
+  const textures = choice.family === "broadcast" && choice.textures !== ""
+    ? `, ${[...choice.textures].join(" and ")} from textures`
+    : "";
   return `${choice.family} ${4 * rowGroups}×${
     4 * columnGroups
   } in ${lanesM}×${lanesN}${textures}${parts}`;
