@@ -7,8 +7,9 @@
 // An invocation computes FILTERS × ROWS × COLUMNS outputs. It takes TAP_ROWS rows of taps of a channel at a time, one or all (1
 // stands for k_h in tap_blocks then); ROWS or TAP_ROWS other than 1 ask for a stride and a dilation of 1 along the height.
 // The taps of a sum stand together, so that it is fetched and put back once for all: few of the sums are in registers.
-// TEXTURE: x lies in a texture (texels.wgsl), in_w counts its texels: rows are whole texels, and blocks begin where one would. The
-// texels 0..TEXELS of a block cover the positions it reads, position p at element SHIFT + p; FIRST..LAST of them may lie inside.
+// TEXTURE: x lies in a texture (texels.wgsl), in_w counts its texels: rows are whole texels, with zeros behind the last column, and
+// blocks begin where a texel would, unless one takes all of a row. The texels 0..TEXELS of a block cover the positions it reads,
+// position p at element SHIFT + p; FIRST..LAST of them may lie inside.
 // STORE neighbours of a row are stored at once: 1, or 2 or 4 where the columns and the rows of y are multiples of that.
 // Workgroup: 8 invocations, which must lie in one subgroup; flat workgroup index, filters fastest. Items beyond the last are
 // computed like the last, since every invocation takes part in the broadcasts, and not stored.

@@ -7,8 +7,8 @@
 // A line is a row of TAPS weights of a filter; a filter has channels · k_d · k_h of them. Invocation `lane` computes LINES lines
 // of the filters 8 · f + lane, f < FILTERS, of its tile; it walks along the output rows of its part, COLUMNS outputs at a time.
 // The products of a weight stand together, so that the sum is fetched and put back once for all of them.
-// TEXTURE: x and dy lie in textures (texels.wgsl), with rows of whole texels, in_w counts those of x. COLUMNS is COLUMN_TEXELS
-// texels, so that a row ends with a block; UNITS texels cover the positions that a line reads, position p at element SHIFT + p.
+// TEXTURE: x and dy lie in textures (texels.wgsl), with rows of whole texels, zeros behind the last column; in_w counts those of x.
+// COLUMNS is COLUMN_TEXELS texels, so that a row ends with a block; UNITS texels cover the positions that a line reads, position p at element SHIFT + p.
 // Workgroup: 8 invocations, which must lie in one subgroup; flat workgroup index, tiles of filters fastest. Filters and lines
 // beyond the last are computed like the last, since every invocation takes part in the broadcasts, and not stored.
 // Inputs outside are 0, and so are outputs beyond the end of a row. No loop runs beyond rows of a part · (blocks + 1) trips
@@ -98,13 +98,17 @@ fn main(
 //# end
 //# for f in 0..FILTERS
     let image_${f} = (n * u.groups + group) * u.filters + min(filter_${f}, u.filters - 1u);
+//# if TEXTURE
+    let dy_row_${f} = ((image_${f} * u.out_d + out_depth) * u.out_h + out_row) * ((u.out_w + 3u) / 4u);
+//# else
     let dy_row_${f} = ((image_${f} * u.out_d + out_depth) * u.out_h + out_row) * u.out_w;
+//# end
 //# end
     for (var column = 0u; column < u.out_w; column += ${COLUMNS}u) {
 //# if TEXTURE
 //# for f in 0..FILTERS
 //# for d in 0..COLUMN_TEXELS
-      let texel_dy_${f}_${d} = textureLoad(dy, texel((dy_row_${f} + column) / 4u + ${d}u));
+      let texel_dy_${f}_${d} = textureLoad(dy, texel(dy_row_${f} + column / 4u + ${d}u));
 //# for i in 0..4
       let dy_${f}_${4*d+i} = texel_dy_${f}_${d}[${i}];
 //# end

@@ -1,10 +1,12 @@
 /**
- * Cases of the direct convolution whose rows are made of whole texels, so that a software adapter reads them from a texture.
+ * Cases of the direct convolution whose rows are made of whole texels, or filled up to them where that repays, so that a software
+ * adapter reads them from a texture.
  *
  * @module
  */
 
 import type { Random } from "../src/random.ts";
+import { sizeOf } from "../src/shape.ts";
 import { pick, type Row } from "./case.ts";
 import { completed, type DrawnConvolution, rowsOfConvolution } from "./rows_of_convolution.ts";
 
@@ -83,11 +85,87 @@ function drawTexelsOfBoth(random: Random, index: number): DrawnConvolution {
   }
 }
 
+/** Rows that are no whole texels, with so many filters, or so few, that they are filled up. */
+const RAGGED = [5, 7, 14, 35] as const;
+/** Taps, stride and dilation along the width, and the padding before it: few, as large kernels take a second to compile. */
+const RAGGED_WIDTHS = [[5, 1, 1, 2], [5, 1, 1, 2], [5, 2, 1, 0], [3, 1, 2, 5]] as const;
+/** Multiply-adds for each number that is read. */
+const PRODUCTS = 200;
+
+/** A convolution that reads rows which are filled up: its filters are few, or many. */
+function drawRagged(random: Random, index: number, isOutput: boolean): DrawnConvolution {
+  for (;;) {
+    const dims = [2, 2, 1, 3][index % 4]!;
+    const [taps, stride, dilation, before] = pick(random, RAGGED_WIDTHS);
+    const made = pick(random, [1, 2, 40, 72]);
+    const read = pick(random, [1, 2, 3]);
+    const [channels, filters] = isOutput ? [made, read] : [read, made];
+    const groups = made < 8 ? pick(random, [1, 2]) : 1;
+    const drawn = completed({
+      dims,
+      x: [
+        pick(random, [1, 2]),
+        groups * channels,
+        ...[[], [pick(random, [3, 8])], [2, 3]][dims - 1]!,
+        pick(random, RAGGED) * (isOutput ? stride : 1),
+      ],
+      weight: [groups * filters, channels, ...[[], [3], [2, 2]][dims - 1]!, taps],
+      options: {
+        strides: [...Array(dims - 1).fill(1), stride],
+        dilation: [...Array(dims - 1).fill(1), dilation],
+        padding: [...Array(dims - 1).fill(1), [before, random.integer(4)]],
+        groups,
+      },
+    });
+    if (drawn === undefined) continue;
+    const [from, to] = isOutput ? [drawn.y, drawn.x] : [drawn.x, drawn.y];
+    const products = made * sizeOf(drawn.weight.slice(2)) * (isOutput ? 1 : sizeOf(to.slice(2))) /
+      (isOutput ? 1 : sizeOf(from.slice(2)));
+    if (from.at(-1)! % 4 !== 0 && (made < 8 || products >= PRODUCTS)) return drawn;
+  }
+}
+
+/** The same for the gradient to the weights, which reads both x and dy. */
+function drawRaggedOfBoth(random: Random, index: number): DrawnConvolution {
+  for (;;) {
+    const dims = [2, 2, 3][index % 3]!;
+    const [taps, stride, dilation, before] = pick(random, RAGGED_WIDTHS);
+    const channels = 48;
+    const drawn = completed({
+      dims,
+      x: [
+        pick(random, [1, 2]),
+        channels,
+        ...[[pick(random, [3, 5])], [2, 3]][dims - 2]!,
+        pick(random, [...RAGGED, 8]),
+      ],
+      weight: [
+        pick(random, [75, 80]),
+        channels,
+        ...[[3], [2, 2]][dims - 2]!,
+        taps,
+      ],
+      options: {
+        strides: [...Array(dims - 1).fill(1), stride],
+        dilation: [...Array(dims - 1).fill(1), dilation],
+        padding: [...Array(dims - 1).fill(1), [before, random.integer(4)]],
+      },
+    });
+    if (drawn === undefined) continue;
+    const { x, y, weight } = drawn;
+    const numbers = channels * sizeOf(x.slice(2)) + weight[0]! * sizeOf(y.slice(2));
+    const products = sizeOf(weight) * sizeOf(y.slice(2));
+    const ragged = [x, y].some((shape) => shape.at(-1)! % 4 !== 0);
+    if (ragged && products >= PRODUCTS * numbers) return drawn;
+  }
+}
+
 const COMMON = {
   name: "convolution from texels",
   algorithm: { algorithm: "direct" },
   draws: 28,
 } as const;
+const FILLED = { ...COMMON, name: "convolution from filled rows", draws: 34 } as const;
 const WEIGHT_GRADIENT = ["convolution_weight_gradient_broadcast.wgsl"];
 const KERNELS = ["convolution_direct_broadcast.wgsl", "convolution_pack.wgsl"];
 
@@ -108,5 +186,20 @@ export const CONVOLUTION_TEXEL_ROWS: readonly Row[] = [
     weightGradient: WEIGHT_GRADIENT,
     draws: 28,
     draw: drawTexelsOfBoth,
+  }),
+  ...rowsOfConvolution({
+    ...FILLED,
+    forward: [...KERNELS, "whole_rows.wgsl"],
+    draw: (random, index) => drawRagged(random, index, false),
+  }),
+  ...rowsOfConvolution({
+    ...FILLED,
+    inputGradient: [...KERNELS, "whole_rows.wgsl"],
+    draw: (random, index) => drawRagged(random, index, true),
+  }),
+  ...rowsOfConvolution({
+    ...FILLED,
+    weightGradient: [...WEIGHT_GRADIENT, "whole_rows.wgsl"],
+    draw: drawRaggedOfBoth,
   }),
 ];

@@ -74,6 +74,7 @@ const GEOMETRIES: readonly Geometry[] = [
   { x: [4, 6, 15, 15], weight: [10, 6, 3, 3], options: { strides: 2, padding: 1 } },
   { x: [4, 6, 15, 15], weight: [10, 6, 3, 3], options: { dilation: [2, 3] } },
   { x: [4, 8, 36, 32], weight: [16, 8, 3, 3], options: { padding: 1 } },
+  { x: [4, 48, 5, 14], weight: [80, 48, 3, 5], options: { padding: [1, 2] } },
   { x: [9, 8, 200], weight: [12, 8, 9], options: { padding: 4 } },
   { x: [3, 4, 5, 6, 7], weight: [6, 4, 3, 3, 3], options: { padding: 1 } },
 ];
@@ -154,30 +155,41 @@ for (const algorithm of CONVOLUTION_ALGORITHMS) {
   });
 }
 
-Deno.test("images with rows of whole texels are read from a texture, if it has room and they are no halves", async () => {
+Deno.test("images are read from a texture, if it has room and they are no halves; rows are filled up where that repays", async () => {
   const gpu = await openGpu();
   const { software, readableTextures, subgroupSize } = gpu.device.adapter;
   const able = software && readableTextures && subgroupSize % 8 === 0 && subgroupSize > 0;
   const weight = [4, 3, 3, 3];
-  const copies = (x: Shape, options: AlgorithmOptions = {}, type: "f32" | "f16" = "f32") => {
+  const kernels = (
+    x: Shape,
+    options: AlgorithmOptions = {},
+    type: "f32" | "f16" = "f32",
+    filled: Shape = weight,
+  ) => {
     using images = gpu.empty(x, type);
-    using filters = gpu.zeros(weight);
+    using filters = gpu.zeros(filled);
     using program = Program.record(gpu.device, "test", (recorder) => {
       const all = { ...options, algorithm: "direct" } as const;
       recorder.keep(convolve(recorder, 2, images, filters, all));
     });
-    return program.describe().filter(({ kernel }) => kernel === "textureCopy").length;
+    return program.describe().map(({ kernel }) => kernel);
   };
+  const copies = (...all: Parameters<typeof kernels>) =>
+    kernels(...all).filter((kernel) => kernel === "textureCopy").length;
+  const fillings = (weight: Shape) =>
+    kernels([2, 3, 9, 14], {}, "f32", weight).filter((kernel) => kernel === "wholeRows").length;
   const x = [2, 3, 9, 12];
   const plan = (workspaceLimit: number) =>
     convolutionPlan(gpu, {
       ...{ pass: "forward", inputShape: x, weightShape: weight },
       ...{ algorithm: "direct", workspaceLimit },
     }).workspaceBytes;
-  const [texture, packed] = [2 ** 16, 4 * sizeOf(weight)];
+  const [texture, packed] = [2 ** 13, 4 * sizeOf(weight)];
   assertEquals(copies(x), able ? 1 : 0);
-  assertEquals(copies([2, 3, 9, 14]), 0);
   if (!able) return;
+  assertEquals(fillings(weight), 1);
+  assertEquals(fillings([16, 3, 3, 3]), 0);
+  assertEquals(fillings([64, 3, 3, 3]), 1);
   assertEquals(plan(texture + packed), texture + packed);
   assertEquals(plan(texture + packed - 1), packed);
   assertEquals(copies(x, { workspaceLimit: texture + packed }), 1);

@@ -10,6 +10,8 @@ const SIDE_BY_SIDE = "max pool, windows side by side";
 
 const TEXELS = "convolution from texels";
 const TEXEL_WEIGHTS = `${TEXELS} weight gradient`;
+const FILLED = "convolution from filled rows";
+const FILLED_WEIGHTS = `${FILLED} weight gradient`;
 /** Where a gradient is multiplied with a slope. */
 const SLOPE = /activation_gradient\(before(?:\[\d\])?, (sum(?:\[\d\])?)\)/;
 
@@ -53,6 +55,16 @@ const CONVOLUTION: readonly Fault[] = [
   fault(TEXEL_WEIGHTS, "element of another input", /(= texel_1)\[1\]/, "$1[2]"),
   fault(TEXEL_WEIGHTS, "element of another output", /(texel_dy_0_0)\[1\]/, "$1[2]"),
   fault(TEXEL_WEIGHTS, "padding within a texel lost", /u\.pad_w \+ [123]/, "u.pad_w"),
+  fault(FILLED, "numbers of the next row behind a row", /column \+ \du < u\.width/, "true"),
+  fault(FILLED, "rows of another width", "/ u.vectors * u.width", "/ u.vectors * (u.width + 1u)"),
+  fault(FILLED, "rows from elsewhere", "u.first + i", "i + 1u"),
+  fault(FILLED_WEIGHTS, "numbers of the next row behind a row", /column \+ \du < u\.width/, "true"),
+  fault(
+    FILLED_WEIGHTS,
+    "outputs' rows of too few texels",
+    "((u.out_w + 3u) / 4u)",
+    "(u.out_w / 4u)",
+  ),
   fault("convolution input gradient", "taps not turned", "(u.taps_w - 1u - tap_w)", "tap_w"),
   fault("convolution input gradient", "residue misplaced", "+ u.out_first_w", "+ 0"),
   fault(BACK, "slope left out", SLOPE, "$1"),

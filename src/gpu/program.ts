@@ -21,7 +21,7 @@ import {
 import { ScratchPool } from "./scratch_pool.ts";
 import { bytesPerElement, type DataType, type Float, Tensor } from "./tensor.ts";
 import { encodeTextureCopy, TEXTURE_COPY } from "./texture.ts";
-import { TextureCopies } from "./texture_copies.ts";
+import { type CopiedRange, TextureCopies } from "./texture_copies.ts";
 import { UniformBlock } from "./uniform_block.ts";
 
 /** One dispatch as {@linkcode Program.describe} lists it. */
@@ -115,11 +115,10 @@ class Recording implements ProgramRecorder {
 
   copyOnce(
     tensor: Tensor,
-    first: number,
-    size: number,
+    range: CopiedRange,
     make: () => Tensor<"texture">,
   ): Tensor<"texture"> {
-    return this.#copies.once(tensor, first, size, make);
+    return this.#copies.once(tensor, range, make);
   }
 
   dispatch(dispatch: Dispatch): void {

@@ -11,6 +11,7 @@ import type { Device } from "./device.ts";
 import { foldWorkgroups, type Kernel } from "./kernel.ts";
 import { paddedBytes } from "./memory.ts";
 import type { DataType, Float, Tensor } from "./tensor.ts";
+import type { CopiedRange } from "./texture_copies.ts";
 
 /** A number that may change between the replays of a program: a learning rate, the number of a step. */
 export class Scalar {
@@ -53,11 +54,10 @@ export interface Recorder {
   dispatch(dispatch: Dispatch): void;
   /** Says that an intermediate tensor of `empty` is not needed any more. */
   release(tensor: Tensor<DataType>): void;
-  /** The copy of `size` numbers from `first` on in a texture: one that still holds them, or one that `make` records. Default: always that. */
+  /** The copy of some numbers in a texture: one that still holds them, or one that `make` records. Default: always that. */
   copyOnce?(
     tensor: Tensor,
-    first: number,
-    size: number,
+    range: CopiedRange,
     make: () => Tensor<"texture">,
   ): Tensor<"texture">;
 }

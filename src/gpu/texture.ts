@@ -10,6 +10,7 @@
 
 import texelsText from "../../kernels/texels.wgsl" with { type: "text" };
 import copyText from "../../kernels/texture_copy.wgsl" with { type: "text" };
+import wholeRowsText from "../../kernels/whole_rows.wgsl" with { type: "text" };
 import { GpuError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import type { SourceText } from "./expand.ts";
@@ -17,6 +18,7 @@ import { Kernel } from "./kernel.ts";
 import { TEXELS_PER_ROW } from "./memory.ts";
 import type { BoundDispatch, Recorder } from "./recorder.ts";
 import type { Tensor } from "./tensor.ts";
+import type { CopiedRange } from "./texture_copies.ts";
 
 /** `texel`. */
 export const TEXELS_SOURCE: SourceText = { name: "texels.wgsl", text: texelsText };
@@ -26,6 +28,8 @@ export const TEXTURE_COPY = new Kernel("textureCopy", [
   TEXELS_SOURCE,
   { name: "texture_copy.wgsl", text: copyText },
 ]);
+
+const WHOLE_ROWS = new Kernel("wholeRows", [{ name: "whole_rows.wgsl", text: wholeRowsText }]);
 
 /** Bytes of a texel. */
 const TEXEL = 16;
@@ -48,20 +52,87 @@ export function copyToTexture(
   if (first % 4 !== 0) {
     throw new GpuError(`${label}: expected whole texels of 4 numbers, got those from ${first} on`);
   }
-  const size = sizeOf(shape);
-  const texels = Math.ceil(size / 4); // a buffer is padded to as many
-  const make = () => {
-    const texture = recorder.empty(shape, "texture");
-    recorder.dispatch({
-      label,
-      kernel: TEXTURE_COPY,
-      tensors: { numbers: tensor, texels: texture },
-      uniforms: { first: first / 4, length: texels },
-      workgroups: Math.ceil(texels / 64),
-    });
+  const range = { first, size: sizeOf(shape) };
+  return once(recorder, tensor, range, () => copied(recorder, label, tensor, first, shape));
+}
+
+/**
+ * Copies a part of a tensor into a texture, with zeros behind each row, the last dimension, so that it begins with a texel; or takes
+ * the copy that the recorder has.
+ *
+ * @param first The first number to be copied.
+ * @param shape Of the part.
+ * @returns The copy. Shape: that of the part, the last dimension rounded up to a multiple of 4.
+ * @throws {GpuError} if there is nothing to be filled up and the part does not begin with a texel.
+ */
+export function copyRowsToTexture(
+  recorder: Recorder,
+  label: string,
+  tensor: Tensor,
+  first: number,
+  shape: readonly number[],
+): Tensor<"texture"> {
+  const width = shape.at(-1)!;
+  if (width % 4 === 0) return copyToTexture(recorder, label, tensor, first, shape);
+  return once(recorder, tensor, { first, size: sizeOf(shape), width }, () => {
+    const rows = wholeRows(recorder, `${label}, whole rows`, tensor, first, shape);
+    const texture = copied(recorder, label, rows, 0, rows.shape);
+    recorder.release(rows);
     return texture;
-  };
-  return recorder.copyOnce?.(tensor, first, size, make) ?? make();
+  });
+}
+
+/** The numbers of a row that has been filled up to whole texels. */
+export function wholeTexels(width: number): number {
+  return 4 * Math.ceil(width / 4);
+}
+
+function once(
+  recorder: Recorder,
+  tensor: Tensor,
+  range: CopiedRange,
+  make: () => Tensor<"texture">,
+): Tensor<"texture"> {
+  return recorder.copyOnce?.(tensor, range, make) ?? make();
+}
+
+function copied(
+  recorder: Recorder,
+  label: string,
+  tensor: Tensor,
+  first: number,
+  shape: readonly number[],
+): Tensor<"texture"> {
+  const texture = recorder.empty(shape, "texture");
+  const length = Math.ceil(sizeOf(shape) / 4); // a buffer is padded to as many
+  recorder.dispatch({
+    label,
+    kernel: TEXTURE_COPY,
+    tensors: { numbers: tensor, texels: texture },
+    uniforms: { first: first / 4, length },
+    workgroups: Math.ceil(length / 64),
+  });
+  return texture;
+}
+
+function wholeRows(
+  recorder: Recorder,
+  label: string,
+  tensor: Tensor,
+  first: number,
+  shape: readonly number[],
+): Tensor {
+  const width = shape.at(-1)!;
+  const z = recorder.empty([...shape.slice(0, -1), wholeTexels(width)]);
+  const length = z.size / 4;
+  recorder.dispatch({
+    label,
+    kernel: WHOLE_ROWS,
+    tensors: { numbers: tensor, z },
+    uniforms: { length, first, width, vectors: wholeTexels(width) / 4 },
+    workgroups: Math.ceil(length / 64),
+  });
+  return z;
 }
 
 /** Encodes a dispatch of {@linkcode TEXTURE_COPY}: whole rows, and what is left. */

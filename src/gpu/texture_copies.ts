@@ -11,6 +11,16 @@ import type { DataType, Tensor } from "./tensor.ts";
 /** Bytes of a copy that is used again, at most: it takes up its memory all the while. */
 const LARGEST = 2 ** 23;
 
+/** What is copied. */
+export interface CopiedRange {
+  /** The first number of the tensor. */
+  readonly first: number;
+  /** How many. */
+  readonly size: number;
+  /** Numbers of a row, if zeros are put behind each. */
+  readonly width?: number;
+}
+
 /** The copies that still hold what was copied. */
 export class TextureCopies {
   readonly #copies = new Map<Storage, Map<string, Tensor<"texture">>>();
@@ -18,11 +28,10 @@ export class TextureCopies {
   /** The copy of these numbers of a tensor, made unless it is there. It is kept in mind, unless it is large. */
   once(
     tensor: Tensor,
-    first: number,
-    size: number,
+    { first, size, width }: CopiedRange,
     make: () => Tensor<"texture">,
   ): Tensor<"texture"> {
-    const range = `${tensor.offset + 4 * first} ${size}`;
+    const range = `${tensor.offset + 4 * first} ${size} ${width}`;
     const known = this.#copies.get(tensor.storage)?.get(range);
     if (known !== undefined) return known;
     const made = make();

@@ -8,7 +8,7 @@
 import type { ConvolutionGeometry } from "../convolution_shape.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { copyToTexture } from "../gpu/texture.ts";
+import { copyRowsToTexture } from "../gpu/texture.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import {
   type ConvolutionMethod,
@@ -83,7 +83,7 @@ function computePasses(
   const readableTextures = options.readableTextures && x.type === "f32";
   const plan = planDirect(passes, x.shape[0]!, { ...options, readableTextures });
   const label = `${what} ${formatShape(x.shape)} ${formatShape(weight.shape)}`;
-  const source = plan.textures ? copyToTexture(recorder, `${label}, copy`, x, 0, x.shape) : x;
+  const source = plan.textures ? copyRowsToTexture(recorder, `${label}, copy`, x, 0, x.shape) : x;
   passes.forEach((pass, i) => {
     computePass(recorder, label, source, weight, pass, plan.launches[i]!, epilogue, y);
   });

@@ -10,12 +10,14 @@ import directText from "../../kernels/convolution_direct.wgsl" with { type: "tex
 import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
 import { textureBytes } from "../gpu/memory.ts";
-import { TEXELS_SOURCE } from "../gpu/texture.ts";
+import { TEXELS_SOURCE, wholeTexels } from "../gpu/texture.ts";
 import { sizeOf } from "../shape.ts";
 import {
   hasRoomForTextures,
+  largestPhase,
   type MethodOptions,
   registerGroups,
+  repaysFilling,
   sharesLoads,
 } from "./convolution_method.ts";
 import { packedLength, type Pass, tapsOf } from "./convolution_passes.ts";
@@ -55,6 +57,8 @@ export interface DirectPlan {
 const COLUMNS = { software: 14, card: 8 };
 /** The same where inputs come as texels; few filters with many columns load less than the reverse. */
 const TEXEL_COLUMNS = 32;
+/** Filters of a tile are a multiple of this many, unless there are fewer. */
+const FEW_FILTERS = 8;
 /** Columns from texels up to which an invocation takes 16 filters, and not 8. */
 const NARROW_COLUMNS = 16;
 /** Output rows that one invocation computes of few filters, at most. */
@@ -80,13 +84,13 @@ export function planDirect(
     const packed = passes.map((pass, i) =>
       4 * packedLength(pass, pass.summed, launches[i]!.padded)
     );
-    const copy = textures ? [textureBytes(4 * images * imageSize(passes[0]!))] : [];
-    return { launches, textures, workspace: [...copy, Math.max(0, ...packed)] };
+    const weights = Math.max(0, ...packed);
+    const workspace = textures ? textureWorkspace(passes[0]!, images, weights) : [weights];
+    return { launches, textures, workspace };
   };
   if (sharesLoads(options) && options.readableTextures && passes.length > 0) {
     const size = imageSize(passes[0]!);
-    // Rows of whole texels, so that a texel lies inside of a row or outside.
-    if (images * size > 0 && passes[0]!.axes[2].input % 4 === 0) {
+    if (images * size > 0 && repaysTexels(passes, images, options)) {
       const result = plan(true);
       if (hasRoomForTextures(options, [size], result.workspace)) return result;
     }
@@ -94,9 +98,29 @@ export function planDirect(
   return plan(false);
 }
 
-/** Numbers of an image that a pass reads. */
-function imageSize({ groups, summed, axes }: Pass): number {
-  return groups * summed * sizeOf(axes.map(({ input }) => input));
+/** Whether rows are whole texels, or filling them up repays: always with so few filters that loads take most of the time. */
+function repaysTexels(passes: readonly Pass[], images: number, options: MethodOptions): boolean {
+  const { axes, produced } = passes[0]!;
+  const input = axes.map(({ input }) => input);
+  if (input[2]! % 4 === 0) return true;
+  const productsOf = (pass: Pass) =>
+    sizeOf(pass.axes.map(({ grid }) => grid)) * sizeOf(tapsOf(pass).taps);
+  const products = produced < FEW_FILTERS
+    ? Infinity
+    : produced * passes.reduce((sum, pass) => sum + productsOf(pass), 0);
+  return repaysFilling(options, products, sizeOf(input), [images * imageSize(passes[0]!)]);
+}
+
+/** Numbers of an image that a pass reads, in rows of whole texels, so that a texel lies inside of a row or outside. */
+function imageSize({ groups, summed, axes: [d, h, w] }: Pass): number {
+  return groups * summed * d.input * h.input * wholeTexels(w.input);
+}
+
+/** The copy of the images, with what is copied if rows are filled up, or with the packed weights. */
+function textureWorkspace(pass: Pass, images: number, weights: number): readonly number[] {
+  const bytes = 4 * images * imageSize(pass);
+  const copy = textureBytes(bytes);
+  return largestPhase(pass.axes[2].input % 4 === 0 ? [copy] : [bytes, copy], [copy, weights]);
 }
 
 /** As few blocks as can be, all of about the same width; even widths, so that there are fewer variants. */
@@ -106,10 +130,11 @@ function columnsOf(width: number, software: boolean): number {
   return columns <= 2 ? Math.max(1, columns) : 2 * Math.ceil(columns / 2);
 }
 
-/** The same for blocks that read whole texels: the inputs of each begin at a multiple of 4 before the padding. */
+/** The same for blocks that read whole texels: where there are several, the inputs of each begin at a multiple of 4 before the padding. */
 function texelColumnsOf(width: number, stride: number): number {
-  const step = stride % 4 === 0 ? 1 : stride % 2 === 0 ? 2 : 4;
   const blocks = Math.ceil(width / TEXEL_COLUMNS);
+  if (blocks === 1) return width <= 2 ? width : 2 * Math.ceil(width / 2);
+  const step = stride % 4 === 0 ? 1 : stride % 2 === 0 ? 2 : 4;
   return step * Math.max(1, Math.ceil(width / Math.max(1, blocks) / step));
 }
 
@@ -129,7 +154,7 @@ function broadcastFilters(pass: Pass, columns: number, textures: boolean) {
   const { produced, axes: [, , { stride }] } = pass;
   const few = !textures && tapsOf(pass).taps[2]! < 3 * stride;
   const most = few ? 32 : textures && columns > NARROW_COLUMNS ? 8 : 16;
-  const narrow = produced < 8;
+  const narrow = produced < FEW_FILTERS;
   const rowTiles = narrow ? Math.sign(produced) : Math.ceil(produced / most);
   const filters = narrow ? produced : 8 * Math.ceil(produced / (8 * rowTiles));
   return { narrow, filters, rowTiles, padded: filters * rowTiles };
@@ -212,7 +237,7 @@ function texelParameters(
   const inside = (at: number) =>
     w.grid > columns ? undefined : Math.max(0, Math.min(texels, at - first));
   const from = inside(0) ?? 0;
-  const to = Math.max(from, inside(w.input / 4) ?? texels);
+  const to = Math.max(from, inside(Math.ceil(w.input / 4)) ?? texels);
   return { TEXTURE: true, SHIFT: shift, FIRST: from, LAST: to, TEXELS: texels };
 }
 
@@ -259,7 +284,7 @@ function broadcastLaunch(
       items,
       row_tiles: rowTiles,
       tap_blocks: tapsH / tapRows,
-      in_w: textures ? w.input / 4 : w.input,
+      in_w: textures ? Math.ceil(w.input / 4) : w.input,
     },
     workgroups: rowTiles * groups * Math.ceil(items / 8),
     padded,

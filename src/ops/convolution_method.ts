@@ -119,6 +119,26 @@ export function hasRoomForTextures(
     bytes.reduce((sum, each) => sum + each, 0) <= workspaceLimit;
 }
 
+/** Multiply-adds for each number that is read, from which on it repays to fill up rows with zeros to whole texels. */
+const FILLING_PRODUCTS = 200;
+
+/**
+ * Whether rows are to be filled up: it repays, and what comes out can be bound.
+ *
+ * @param products Multiply-adds of an image.
+ * @param numbers Those of an image that are read.
+ * @param filled Numbers of each tensor of filled rows.
+ */
+export function repaysFilling(
+  { bindingLimit }: MethodOptions,
+  products: number,
+  numbers: number,
+  filled: readonly number[],
+): boolean {
+  return products >= FILLING_PRODUCTS * numbers &&
+    filled.every((count) => 4 * count <= bindingLimit);
+}
+
 /** vec4s of channels or filters in the tile of an invocation that keeps up to 16 of them in registers. */
 export function registerGroups(channels: number): number {
   return channels > 8 ? 4 : channels > 4 ? 2 : 1;

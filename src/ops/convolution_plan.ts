@@ -300,9 +300,9 @@ function preference(
     return ["winograd", ...inSpace];
   }
   // Where invocations share what they load, transforms pay later, as the sum itself is faster; the bounds are from 51 shapes, those
-  // where it loads texels from 10.
+  // where it loads texels from 22.
   if (shared) {
-    const worthwhile = !texels ? 1500 : gradient ? 3000 : 2500;
+    const worthwhile = !texels ? 1500 : gradient ? 2400 : 2000;
     return served * taps >= worthwhile ? ["fft", ...inSpace] : inSpace;
   }
   // Large images are cut into tiles of the best size, of which less is overlap.

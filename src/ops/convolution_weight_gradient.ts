@@ -8,7 +8,7 @@ import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.t
 import { textureBytes } from "../gpu/memory.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { copyToTexture } from "../gpu/texture.ts";
+import { copyRowsToTexture } from "../gpu/texture.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { bareFrame, channelsLast } from "./convolution_channels_last.ts";
 import {
@@ -24,6 +24,7 @@ import {
 } from "./convolution_method.ts";
 import {
   couldReadTextures,
+  imageSizes,
   planWeightGradient,
   type WeightGradientPlan,
 } from "./convolution_weight_gradient_tiles.ts";
@@ -59,11 +60,6 @@ export function planDirectWeightGradient(
   return attempt(false);
 }
 
-/** Numbers of an image of x and of dy. */
-function imageSizes({ channels, filters, input, output }: ConvolutionGeometry): number[] {
-  return [channels * sizeOf(input), filters * sizeOf(output)];
-}
-
 /** Copies of x and dy in textures or interleaved dy, if the kernel wants them, and partial sums. */
 function workspaceOf(
   { parts, padded, textures }: WeightGradientPlan,
@@ -76,11 +72,16 @@ function workspaceOf(
   const pixels = sizeOf(output);
   const bytes = 4 * sizeOf(weightShapeOf(geometry));
   const interleaved = padded === undefined ? [] : [4 * count * groups * pixels * padded];
-  const copies = textures
-    ? imageSizes(geometry).map((size) => textureBytes(4 * count * size))
-    : interleaved;
+  const sizes = imageSizes(geometry).map((size) => 4 * count * size);
+  const copies = textures ? sizes.map(textureBytes) : interleaved;
+  // The rows of x, and then those of dy, are filled up before they are copied.
+  const [x, dy] = [geometry.input, output].map((space, i) =>
+    textures && space.at(-1)! % 4 !== 0 ? [sizes[i]!] : []
+  ) as [number[], number[]];
   const partial = parts > 1 ? [parts * bytes] : [];
   const tensors = largestPhase(
+    [...x, ...copies.slice(0, 1)],
+    [...dy, ...copies],
     [...copies, ...partial],
     [...partial, ...sumWorkspace(options, [parts, bytes / 4])],
   );
@@ -125,7 +126,10 @@ function gradientOfRange(
   const inTexture = (tensor: Tensor, name: string) => {
     const [whole, ...shape] = tensor.shape as [number, ...number[]];
     const begin = first * tensor.size / whole;
-    return copyToTexture(recorder, `${label}, copy of ${name}`, tensor, begin, [count, ...shape]);
+    return copyRowsToTexture(recorder, `${label}, copy of ${name}`, tensor, begin, [
+      count,
+      ...shape,
+    ]);
   };
   const sources = textures
     ? { x: inTexture(x, "x"), dy: inTexture(dy, "dy") }

@@ -14,13 +14,14 @@ import weightGradientText from "../../kernels/convolution_weight_gradient.wgsl" 
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
 import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
-import { TEXELS_SOURCE } from "../gpu/texture.ts";
+import { TEXELS_SOURCE, wholeTexels } from "../gpu/texture.ts";
 import { sizeOf } from "../shape.ts";
 import {
   MAX_TRIPS,
   type MethodOptions,
   PARTIAL_BYTES,
   registerGroups,
+  repaysFilling,
   sharesLoads,
   weightShapeOf,
 } from "./convolution_method.ts";
@@ -58,16 +59,40 @@ function isShared({ filters, groups }: ConvolutionGeometry, options: MethodOptio
   return sharesLoads(options) && filters / groups >= 8;
 }
 
-/** Whether the gradient can be computed from copies of x and dy in textures: their rows have to be whole texels. */
+/** Numbers of an image of x and of dy, in rows of whole texels. */
+export function imageSizes({ channels, filters, input, output }: ConvolutionGeometry): number[] {
+  const size = (space: readonly number[]) =>
+    sizeOf(space.slice(0, -1)) * wholeTexels(space.at(-1)!);
+  return [channels * size(input), filters * size(output)];
+}
+
+/**
+ * Whether the gradient can be computed from copies of x and dy in textures, and their rows are whole texels, or filling them up
+ * repays.
+ */
 export function couldReadTextures(
   geometry: ConvolutionGeometry,
   images: number,
   options: MethodOptions,
 ): boolean {
-  const { channels, input, output } = geometry;
-  const sizes = [images, channels, ...input, ...output];
-  return isShared(geometry, options) && options.readableTextures && sizeOf(sizes) > 0 &&
-    [input, output].every((space) => space.at(-1)! % 4 === 0);
+  const { channels, filters, groups, kernel, input, output } = geometry;
+  const numbers = channels * sizeOf(input) + filters * sizeOf(output);
+  if (!isShared(geometry, options) || !options.readableTextures || images * numbers === 0) {
+    return false;
+  }
+  if ([input, output].every((space) => space.at(-1)! % 4 === 0)) return true;
+  const products = filters * channels / groups * sizeOf(kernel) * sizeOf(output);
+  const filled = imageSizes(geometry).map((size) => images * size);
+  return meetsAllInputs(geometry) && repaysFilling(options, products, numbers, filled);
+}
+
+/** Whether no column is left over that would only meet the zeros behind a row: it must not spread a NaN. */
+function meetsAllInputs(
+  { kernel, strides, dilation, input, output, padBefore }: ConvolutionGeometry,
+) {
+  const last = (sizes: readonly number[]) => sizes.at(-1)!;
+  const reach = (last(output) - 1) * last(strides) + (last(kernel) - 1) * last(dilation) + 1;
+  return reach - last(padBefore) >= last(input);
 }
 
 /** Plans the gradient of a part of the batch. */
@@ -161,7 +186,7 @@ function broadcastPlan(
   const [kD, kH, kW] = kernel as [number, number, number];
   const own = Math.min(BROADCAST_TILE.filters, Math.ceil(filters / 8));
   const rowTiles = Math.ceil(filters / (8 * own));
-  const columns = broadcastColumns(output[2]!);
+  const columns = textures ? BROADCAST_TILE.columns : broadcastColumns(output[2]!);
   const allLines = geometry.channels / groups * kD * kH;
   const most = Math.max(1, Math.floor(BROADCAST_TILE.weights / (own * kW)));
   const lines = Math.ceil(allLines / Math.ceil(allLines / most));
@@ -192,7 +217,7 @@ function broadcastPlan(
       rows,
       part_rows: partRows,
       row_tiles: rowTiles,
-      in_w: textures ? input[2]! / 4 : input[2]!,
+      in_w: textures ? Math.ceil(input[2]! / 4) : input[2]!,
     },
     workgroups: workgroups * parts,
     parts,
