@@ -226,7 +226,7 @@ export function convolveWeightGradient(
   expectShape(dy, [x.shape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
   if (options.dw !== undefined) expectShape(options.dw, weightShape, `${what}: dw`);
   const images = x.shape[0]!;
-  const prepared = prepareParts(recorder, "weightGradient", geometry, images, options, what);
+  const prepared = prepareParts(recorder, "weightGradient", geometry, [x, dy], options, what);
   const dw = options.dw ?? recorder.empty(weightShape);
   const parts = bindingParts(what, images, [x, dy] as const);
   sumOverParts(recorder, { parts }, dw, ({ tensors: [x, dy], count }, out) => {
@@ -268,7 +268,7 @@ export function convolve(
   const geometry = geometryOf(what, dims, x.shape, weight.shape, options);
   if (bias !== undefined) expectShape(bias, [geometry.filters], `${what}: bias`);
   const images = x.shape[0]!;
-  const prepared = prepareParts(recorder, "forward", geometry, images, options, what);
+  const prepared = prepareParts(recorder, "forward", geometry, [x], options, what);
   const y = recorder.empty([images, geometry.filters, ...geometry.output], x.type);
   inParts(what, images, [x, y] as const, ([x, y], { count }) => {
     const { method, task, methodOptions } = prepared(count);
@@ -292,7 +292,7 @@ export function convolveInputGradient(
   expectShape(dy, [inputShape[0]!, geometry.filters, ...geometry.output], `${what}: dy`);
   const epilogue = slopeEpilogue(options.gradient, inputShape, what);
   const images = inputShape[0]!;
-  const prepared = prepareParts(recorder, "inputGradient", geometry, images, options, what);
+  const prepared = prepareParts(recorder, "inputGradient", geometry, [dy], options, what);
   const dx = recorder.empty(inputShape, dy.type);
   const tensors = [dy, dx] as const;
   inPartsWithSlope(what, images, tensors, epilogue, ([dy, dx], end, { count }) => {
@@ -302,17 +302,23 @@ export function convolveInputGradient(
   return dx;
 }
 
-/** Prepares a pass of the whole batch, before memory is taken for its result; gives the way to prepare parts of the batch. */
+/**
+ * Prepares a pass of the whole batch, before memory is taken for its result; gives the way to prepare parts of the batch.
+ *
+ * @param sources The images that are read. No command copies halves into a texture, which holds floats.
+ */
 function prepareParts(
   recorder: Recorder,
   pass: ConvolutionPass,
   geometry: ConvolutionGeometry,
-  images: number,
+  sources: readonly Tensor[],
   options: AlgorithmOptions,
   what: string,
 ): (count: number) => ReturnType<typeof prepareConvolution> {
+  const images = sources[0]!.shape[0]!;
+  const textures = sources.every(({ type }) => type === "f32") ? undefined : false;
   const prepare = (count: number) =>
-    prepareConvolution(recorder.device, pass, geometry, count, options, what);
+    prepareConvolution(recorder.device, pass, geometry, count, options, what, textures);
   const whole = prepare(images);
   return (count) => count === images ? whole : prepare(count);
 }

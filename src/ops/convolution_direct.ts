@@ -79,9 +79,7 @@ function computePasses(
   y: Tensor,
   options: MethodOptions,
 ): void {
-  // A texture holds floats, which no command makes of halves.
-  const readableTextures = options.readableTextures && x.type === "f32";
-  const plan = planDirect(passes, x.shape[0]!, { ...options, readableTextures });
+  const plan = planDirect(passes, x.shape[0]!, options);
   const label = `${what} ${formatShape(x.shape)} ${formatShape(weight.shape)}`;
   const source = plan.textures ? copyRowsToTexture(recorder, `${label}, copy`, x, 0, x.shape) : x;
   passes.forEach((pass, i) => {

@@ -119,13 +119,18 @@ function chooseMethod(
 ): ChosenMethod {
   const { algorithm = "auto" } = options;
   checkAlgorithmOptions(options, what);
-  const methodOptions = methodOptionsOf(device, options, textures);
-  const attempt = (name: ConvolutionMethodName, methodOptions: MethodOptions) => {
+  const attempt = (name: ConvolutionMethodName, textures?: false) => {
+    // The other methods copy other things than the images.
+    const methodOptions = methodOptionsOf(
+      device,
+      options,
+      name === "direct" ? textures : undefined,
+    );
     const plan = attemptMethod(name, pass, geometry, images, methodOptions);
     return typeof plan === "string" ? plan : { plan, methodOptions };
   };
   if (algorithm !== "auto") {
-    const result = attempt(algorithm, methodOptions);
+    const result = attempt(algorithm, textures);
     if (typeof result !== "string") return result;
     throw new OptionError(`${what}: algorithm "${algorithm}": ${result}`);
   }
@@ -133,10 +138,12 @@ function chooseMethod(
   const tuned = tunedMethod(device, pass, geometry, images, options);
   const choices: ConvolutionChoice<ConvolutionMethodName>[] = [
     ...(tuned === undefined ? [] : [tuned]),
-    ...preference(pass, geometry, images, methodOptions).map((algorithm) => ({ algorithm })),
+    ...preference(pass, geometry, images, methodOptionsOf(device, options, textures))
+      .map((algorithm) => ({ algorithm })),
   ];
-  for (const { algorithm, textures } of choices) {
-    const result = attempt(algorithm, methodOptionsOf(device, options, textures));
+  for (const choice of choices) {
+    const { algorithm } = choice;
+    const result = attempt(algorithm, choice.textures ?? textures);
     if (typeof result !== "string") return result;
     reasons.push(`${algorithm}: ${result}`);
   }

@@ -112,10 +112,7 @@ function gradientOfRange(
   options: MethodOptions,
 ): void {
   const { first, count } = range;
-  // A texture holds floats, which no command makes of halves.
-  const readableTextures = options.readableTextures && x.type === "f32" && dy.type === "f32";
-  const place = { ...options, readableTextures };
-  const { plan } = planDirectWeightGradient(geometry, count, place, x.shape[0]!);
+  const { plan } = planDirectWeightGradient(geometry, count, options, x.shape[0]!);
   const { parts, padded, textures } = plan;
   const g = liftDimensions(geometry, 3);
   const { groups } = g;
