@@ -24,6 +24,7 @@ import {
 } from "../mod.ts";
 import { ndArray } from "../src/reference/nd_array.ts";
 import { channelStatistics, updateRunningStatistics } from "../src/reference/normalization.ts";
+import { withFolder } from "./folder.ts";
 import { openGpu } from "./gpu.ts";
 
 const digits = generateDigits({ count: 120, seed: 1 });
@@ -144,8 +145,7 @@ Deno.test("BatchNorm: fit repeats the three steps, and so do the running statist
 
 Deno.test("BatchNorm: save and load keep the running statistics, bit for bit", async () => {
   const gpu = await openGpu();
-  const folder = await Deno.makeTempDir();
-  try {
+  await withFolder(async (folder) => {
     const path = `${folder}/model.safetensors`;
     using model = network(gpu);
     await model.fit(digits, { batchSize: 40 });
@@ -172,9 +172,7 @@ Deno.test("BatchNorm: save and load keep the running statistics, bit for bit", a
     await Deno.writeFile(path, encodeSafetensors(tensors));
     const missing = `expected "4.running_var" of shape [12], got nothing`;
     await assertRejects(() => other.loadParameters(path), FormatError, missing);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 /** The file with an I64 counter `num_batches_tracked` in each of these layers, in front of the other data. */

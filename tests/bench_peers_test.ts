@@ -31,6 +31,7 @@ import {
 import { convolutionElement } from "../bench/convolution_samples.ts";
 import { OptionError } from "../src/errors.ts";
 import { sizeOf } from "../src/shape.ts";
+import { withFolder } from "./folder.ts";
 import { ROOT } from "./task.ts";
 
 const SMALL = {
@@ -113,58 +114,57 @@ async function fake(folder: string, name: string, text: string): Promise<Peer> {
   return { name, file, webgpu: true, kinds: ["matmul", "convolution", "step"] };
 }
 
-Deno.test("bench:peers: workers", async (t) => {
-  const folder = await Deno.makeTempDir({ prefix: "strata-" });
-  const strata = PEERS[0]!;
-  const options = { rounds: 2, milliseconds: 10, timeout: 60_000 };
-  const works = [
-    matmulWork(8),
-    ...(["forward", "inputGradient", "weightGradient"] as const).map((pass) =>
-      convolutionWork(SMALL, pass)
-    ),
-    stepWork(TINY_STEP),
-  ];
-  await t.step("Strata does all work, and what fails is a row", async () => {
-    const worker = new URL("bench/peers/worker.ts", ROOT);
-    const serve = (body: string) =>
-      `import { serve } from "${worker}"; await serve(() => (${body}));`;
-    const wrong = serve(`{
+Deno.test("bench:peers: workers", (t) =>
+  withFolder(async (folder) => {
+    const strata = PEERS[0]!;
+    const options = { rounds: 2, milliseconds: 10, timeout: 60_000 };
+    const works = [
+      matmulWork(8),
+      ...(["forward", "inputGradient", "weightGradient"] as const).map((pass) =>
+        convolutionWork(SMALL, pass)
+      ),
+      stepWork(TINY_STEP),
+    ];
+    await t.step("Strata does all work, and what fails is a row", async () => {
+      const worker = new URL("bench/peers/worker.ts", ROOT);
+      const serve = (body: string) =>
+        `import { serve } from "${worker}"; await serve(() => (${body}));`;
+      const wrong = serve(`{
       run: () => Promise.resolve(),
       result: () => Promise.resolve(new Float32Array(1e4).fill(1)),
       dispose() {},
     }`);
-    const peers = [
-      strata,
-      await fake(folder, "wrong", wrong),
-      await fake(folder, "thrower", serve(`(() => { throw new Error("not\\n registered"); })()`)),
-      await fake(folder, "broken", `throw new Error("no such package");`),
-    ];
-    const rows = await comparePeers(works, peers, options);
-    assertEquals(rows.length, 4 * works.length);
-    for (const { peer, work, rounds, milliseconds, error, failure } of rows) {
-      const about = `${peer}, ${work.name}`;
-      if (peer === "Strata") {
-        assertEquals([failure, rounds.length], [undefined, 2], about);
-        assert(milliseconds! > 0, about);
-        if (work.kind !== "step") assert(error! < 1e-5, about);
-      } else {
-        assertEquals([milliseconds, rounds], [undefined, []], about);
-        const expected = {
-          wrong: /^wrong numbers: error \d/,
-          thrower: /^not registered$/,
-          broken: /^error: .*no such package/,
-        }[peer]!;
-        assertMatch(failure!, expected, about);
+      const peers = [
+        strata,
+        await fake(folder, "wrong", wrong),
+        await fake(folder, "thrower", serve(`(() => { throw new Error("not\\n registered"); })()`)),
+        await fake(folder, "broken", `throw new Error("no such package");`),
+      ];
+      const rows = await comparePeers(works, peers, options);
+      assertEquals(rows.length, 4 * works.length);
+      for (const { peer, work, rounds, milliseconds, error, failure } of rows) {
+        const about = `${peer}, ${work.name}`;
+        if (peer === "Strata") {
+          assertEquals([failure, rounds.length], [undefined, 2], about);
+          assert(milliseconds! > 0, about);
+          if (work.kind !== "step") assert(error! < 1e-5, about);
+        } else {
+          assertEquals([milliseconds, rounds], [undefined, []], about);
+          const expected = {
+            wrong: /^wrong numbers: error \d/,
+            thrower: /^not registered$/,
+            broken: /^error: .*no such package/,
+          }[peer]!;
+          assertMatch(failure!, expected, about);
+        }
       }
-    }
-  });
-  await t.step("one that never answers is ended", async () => {
-    const silent = await fake(folder, "silent", "setInterval(() => {}, 1000);");
-    const [row] = await comparePeers([matmulWork(4)], [silent], { ...options, timeout: 500 });
-    assertMatch(row!.failure!, /^no answer in \d+ s$/);
-  });
-  await Deno.remove(folder, { recursive: true });
-});
+    });
+    await t.step("one that never answers is ended", async () => {
+      const silent = await fake(folder, "silent", "setInterval(() => {}, 1000);");
+      const [row] = await comparePeers([matmulWork(4)], [silent], { ...options, timeout: 500 });
+      assertMatch(row!.failure!, /^no answer in \d+ s$/);
+    });
+  }));
 
 Deno.test("bench:peers: the text", () => {
   const row = (peer: string, given: Partial<PeerRow>): PeerRow => ({

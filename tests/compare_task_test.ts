@@ -5,8 +5,9 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { withFolder } from "./folder.ts";
 import { writeColours, writeDigits } from "./image_data.ts";
-import { runTask, withFolder } from "./task.ts";
+import { runTask } from "./task.ts";
 
 const compare = (args: readonly string[]) => runTask("compare", args);
 const SMALL = ["--examples=40", "--passes=2", "--hidden=4", "--l2=0.1"];

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { toFileUrl } from "@std/path";
 import { CIFAR10_CLASSES, loadCifar10, parseCifar10 } from "../src/data/cifar.ts";
 import { FormatError, OptionError, StrataError } from "../src/errors.ts";
+import { withFolder } from "./folder.ts";
 import { checkMutants } from "./mutants.ts";
 import { gzip } from "./gzip.ts";
 
@@ -33,17 +34,14 @@ async function load(
   files: Record<string, Uint8Array>,
   split: "train" | "test" = "train",
 ): ReturnType<typeof loadCifar10> {
-  const folder = await Deno.makeTempDir({ prefix: "strata-" });
-  try {
+  return await withFolder(async (folder) => {
     for (const [name, bytes] of Object.entries(files)) {
       await Deno.writeFile(`${folder}/${name}`, bytes);
     }
     const set = await loadCifar10(folder, split);
     assertEquals((await loadCifar10(toFileUrl(folder), split)).x, set.x);
     return set;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 Deno.test("parseCifar10: labels, planes and class names", () => {

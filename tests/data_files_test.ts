@@ -2,16 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { toFileUrl } from "@std/path";
 import { formatError, joinPath, writeFileAtomic } from "../src/data/files.ts";
 import { FormatError } from "../src/errors.ts";
-
-/** Runs the test in an empty folder, which is removed afterwards. */
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "strata-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { withFolder } from "./folder.ts";
 
 const namesIn = (folder: string): string[] =>
   [...Deno.readDirSync(folder)].map((entry) => entry.name).toSorted();
@@ -35,7 +26,7 @@ async function replacing<T extends object>(
 }
 
 Deno.test("writeFileAtomic writes and replaces, and leaves nothing else", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/a.bin`;
     await writeFileAtomic(path, bytes(1, 2, 3));
     assertEquals(await Deno.readFile(path), bytes(1, 2, 3));
@@ -53,7 +44,7 @@ Deno.test("writeFileAtomic writes and replaces, and leaves nothing else", async 
 });
 
 Deno.test("writeFileAtomic takes a bare name as one of the current folder", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     // In a process of its own: files of tests that run beside this one have the same current folder.
     const module = new URL("../src/data/files.ts", import.meta.url);
     const script = `${folder}/script.ts`;
@@ -80,7 +71,7 @@ Deno.test("writeFileAtomic takes a bare name as one of the current folder", asyn
 });
 
 Deno.test("writeFileAtomic syncs the file before the rename and the folder after it", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const events: string[] = [];
     const { write, sync, close } = Deno.FsFile.prototype;
     const rename = Deno.rename;
@@ -133,7 +124,7 @@ Deno.test("writeFileAtomic leaves the old file when the disk is full or fails", 
     { sync: () => Promise.reject(full) },
   ];
   for (const failure of failures) {
-    await inFolder(async (folder) => {
+    await withFolder(async (folder) => {
       await writeFileAtomic(`${folder}/a`, bytes(1, 2, 3));
       await replacing(Deno.FsFile.prototype, failure, async () => {
         await assertRejects(() => writeFileAtomic(`${folder}/a`, bytes(9, 9)), Error, full.message);
@@ -147,7 +138,7 @@ Deno.test("writeFileAtomic leaves the old file when the disk is full or fails", 
 });
 
 Deno.test("writeFileAtomic cleans up when the rename is impossible", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     await Deno.mkdir(`${folder}/taken/inside`, { recursive: true });
     await assertRejects(() => writeFileAtomic(`${folder}/taken`, bytes(1)));
     assertEquals(namesIn(folder), ["taken"]);
@@ -157,7 +148,7 @@ Deno.test("writeFileAtomic cleans up when the rename is impossible", async () =>
 });
 
 Deno.test("writers of the same path at the same time leave one whole content", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/a`;
     const contents = Array.from({ length: 8 }, (_, i) => new Uint8Array(100_000).fill(i));
     await Promise.all(contents.map((content) => writeFileAtomic(path, content)));

@@ -7,6 +7,7 @@ import { FormatError, OptionError, ShapeError } from "../src/errors.ts";
 import { Random } from "../src/random.ts";
 import { sizeOf } from "../src/shape.ts";
 import FIXTURES from "./fixtures/png.json" with { type: "json" };
+import { withFolder } from "./folder.ts";
 import { checkMutants } from "./mutants.ts";
 
 /** An image of random bytes, some of its rows smooth. */
@@ -274,8 +275,7 @@ Deno.test("parsePpm: 10,000 mutants parse or are rejected", async () => {
 });
 
 Deno.test("loadImage goes by the content, saveImage by the name", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "strata-" });
-  try {
+  await withFolder(async (folder) => {
     const image = noise([3, 5, 4]);
     for (const [name, magic] of [["a.png", 0x89], ["a.PPM", 0x50]] as const) {
       await saveImage(`${folder}/${name}`, image);
@@ -294,7 +294,5 @@ Deno.test("loadImage goes by the content, saveImage by the name", async () => {
       OptionError,
       ".png, .ppm or .pgm, got",
     );
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

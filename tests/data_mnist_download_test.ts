@@ -6,6 +6,7 @@ import {
   type DownloadProgress,
 } from "../src/data/mnist_download.ts";
 import { OptionError, StrataError } from "../src/errors.ts";
+import { withFolder } from "./folder.ts";
 
 const REAL = `${Deno.env.get("STRATA_DATA") ?? `${import.meta.dirname}/../../shared/data`}/mnist`;
 const hasReal = (() => {
@@ -68,7 +69,6 @@ interface Bench {
 
 /** Runs a test with a server of all mirrors and an empty folder. */
 async function withServer(test: (bench: Bench) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "strata-" });
   const requests: string[] = [];
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {}, onError: () => new Response() },
@@ -82,10 +82,9 @@ async function withServer(test: (bench: Bench) => Promise<void>): Promise<void> 
   );
   try {
     const mirror = (name: string): string => `http://127.0.0.1:${server.addr.port}/${name}/`;
-    await test({ folder, mirror, requests });
+    await withFolder((folder) => test({ folder, mirror, requests }));
   } finally {
     await server.shutdown();
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

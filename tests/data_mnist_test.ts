@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { toFileUrl } from "@std/path";
 import { loadMnist, parseMnist } from "../src/data/mnist.ts";
 import { FormatError, OptionError, StrataError } from "../src/errors.ts";
+import { withFolder } from "./folder.ts";
 import { checkMutants } from "./mutants.ts";
 import { gzip } from "./gzip.ts";
 
@@ -30,8 +31,7 @@ async function load(
   files: Record<string, Uint8Array>,
   split: "train" | "test" = "train",
 ): ReturnType<typeof loadMnist> {
-  const folder = await Deno.makeTempDir({ prefix: "strata-" });
-  try {
+  return await withFolder(async (folder) => {
     for (const [name, bytes] of Object.entries(files)) {
       await Deno.writeFile(`${folder}/${name}`, bytes);
     }
@@ -39,9 +39,7 @@ async function load(
     assertEquals((await loadMnist(toFileUrl(folder), split)).x, set.x);
     assertEquals((await loadMnist(`${folder}/`, split)).y, set.y);
     return set;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 Deno.test("loadMnist reads plain, gzipped and dotted files, by their content", async () => {

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { loadImage, saveImage } from "../src/data/image_files.ts";
+import { withFolder } from "./folder.ts";
 import { writeColours } from "./image_data.ts";
 import { DENO_DIR, ROOT, taskCommand } from "./task.ts";
 
@@ -128,8 +129,7 @@ Deno.test("every example is run by a test, and named in the README", async () =>
 for (const name of EXAMPLES) {
   (RUNS[name] ?? []).forEach(({ args, output, prepare, inspect }) => {
     Deno.test(`examples/${name} ${args.join(" ")}`, async () => {
-      const folder = await Deno.makeTempDir({ prefix: "strata-" });
-      try {
+      await withFolder(async (folder) => {
         await prepare?.(folder);
         const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
           args: [...FLAGS, new URL(`examples/${name}`, ROOT).href, ...args],
@@ -141,9 +141,7 @@ for (const name of EXAMPLES) {
         assertEquals(code, 0, text.decode(stderr));
         assertMatch(text.decode(stdout), output);
         await inspect?.(folder);
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
+      });
     });
   });
 }

@@ -7,6 +7,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { withFolder } from "./folder.ts";
 
 /** Trains XOR and prints the four predictions as the last line. `MODULE` stands for the URL. */
 const SCRIPT = `
@@ -47,9 +48,8 @@ function serve(): { server: Deno.HttpServer<Deno.NetAddr>; requests: string[] } 
 }
 
 Deno.test("a script in an empty folder imports mod.ts by URL and trains XOR", async () => {
-  const folder = await Deno.makeTempDir();
   const { server, requests } = serve();
-  try {
+  await withFolder(async (folder) => {
     const address = `127.0.0.1:${server.addr.port}`;
     await Deno.mkdir(`${folder}/empty`);
     await Deno.writeTextFile(
@@ -67,8 +67,5 @@ Deno.test("a script in an empty folder imports mod.ts by URL and trains XOR", as
     assertEquals(output!.trim().split("\n").at(-1), "[0,1,1,0]", errors);
     assert(requests.includes("/mod.ts"));
     assert(requests.some((path) => path.startsWith("/kernels/")), "no kernel was fetched");
-  } finally {
-    await server.shutdown();
-    await Deno.remove(folder, { recursive: true });
-  }
+  }).finally(() => server.shutdown());
 });

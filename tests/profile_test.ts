@@ -27,6 +27,7 @@ import {
 } from "../bench/step_profile.ts";
 import { denseNetwork, trainingWorkload } from "../bench/training_workloads.ts";
 import { OptionError } from "../src/errors.ts";
+import { withFolder } from "./folder.ts";
 import { openGpu } from "./gpu.ts";
 import { DENO_DIR, ROOT, taskCommand } from "./task.ts";
 
@@ -304,9 +305,8 @@ async function runTask(
 }
 
 Deno.test("profile: the task", async (t) => {
-  const folder = await Deno.makeTempDir({ prefix: "strata-" });
-  const files = () => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
-  try {
+  await withFolder(async (folder) => {
+    const files = () => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
     await t.step("help", async () => {
       const { code, stdout } = await runTask(folder, ["--help"]);
       assertEquals(code, 0);
@@ -347,7 +347,5 @@ Deno.test("profile: the task", async (t) => {
       const trace: Trace = JSON.parse(Deno.readTextFileSync(`${folder}/t.json`));
       assertEquals(trace, JSON.parse(JSON.stringify(traceOf(profile))));
     });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

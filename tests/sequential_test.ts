@@ -26,6 +26,7 @@ import {
   Softplus,
   Tanh,
 } from "../mod.ts";
+import { withFolder } from "./folder.ts";
 import { openGpu } from "./gpu.ts";
 
 const digits = generateDigits({ count: 300, seed: 1 });
@@ -200,8 +201,7 @@ Deno.test("softmax as a layer gives rows that add up to 1, and learns through me
 
 Deno.test("save and load give the same outputs; names and layout are PyTorch's", async () => {
   const gpu = await openGpu();
-  const folder = await Deno.makeTempDir();
-  try {
+  await withFolder(async (folder) => {
     const path = `${folder}/model.safetensors`;
     using model = new Sequential([
       new Flatten({ name: "pixels" }),
@@ -230,9 +230,7 @@ Deno.test("save and load give the same outputs; names and layout are PyTorch's",
     assertEquals(await parametersOf(other), before);
     await Deno.writeFile(path, (await Deno.readFile(path)).slice(0, -5));
     await assertRejects(() => Sequential.load(path, { gpu }), FormatError, path);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("mistakes are errors that say where and what was expected", async () => {
@@ -393,8 +391,7 @@ Deno.test("the same seed gives the same parameters after 1,000 steps in separate
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     console.log(hash.toHex());
   `;
-  const folder = await Deno.makeTempDir();
-  try {
+  await withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/run.ts`, script);
     const run = async (seed: string) => {
       const command = new Deno.Command(Deno.execPath(), {
@@ -408,7 +405,5 @@ Deno.test("the same seed gives the same parameters after 1,000 steps in separate
     assertEquals(first.length, 64);
     assertEquals(second, first);
     assert(other !== first);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

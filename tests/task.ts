@@ -65,13 +65,3 @@ export async function runTask(
   const errors = (await stderr).replaceAll(/^error: XDG_RUNTIME_DIR .*\n/gm, "");
   return { code: (await child.status).code, stdout, stderr: errors };
 }
-
-/** Calls `body` with an empty folder, which is removed in the end. */
-export async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "strata-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}

@@ -12,8 +12,9 @@ import { OptionError } from "../src/errors.ts";
 import { Sequential } from "../src/models/sequential.ts";
 import { Random } from "../src/random.ts";
 import { parseOptions } from "../tools/train_options.ts";
+import { withFolder } from "./folder.ts";
 import { openGpu } from "./gpu.ts";
-import { runTask, type RunTaskOptions, withFolder } from "./task.ts";
+import { runTask, type RunTaskOptions } from "./task.ts";
 
 const train = (args: readonly string[], options?: RunTaskOptions) =>
   runTask("train", args, options);

@@ -13,9 +13,10 @@ import { TerminalDisplay } from "../tools/train_display.ts";
 import { createModel } from "../tools/train_models.ts";
 import { OPTIMIZERS } from "../tools/train_optimizers.ts";
 import { helpText, parseOptions } from "../tools/train_options.ts";
+import { withFolder } from "./folder.ts";
 import { openGpu } from "./gpu.ts";
 import { writeColours, writeDigits } from "./image_data.ts";
-import { runTask, type RunTaskOptions, withFolder } from "./task.ts";
+import { runTask, type RunTaskOptions } from "./task.ts";
 
 const train = (args: readonly string[], options?: RunTaskOptions) =>
   runTask("train", args, options);

@@ -8,6 +8,7 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { OptionError } from "../src/errors.ts";
 import type { TuningResult } from "../src/gpu/tuner.ts";
 import { helpText, parseOptions, reportText } from "../tools/tune.ts";
+import { withFolder } from "./folder.ts";
 import { DENO_DIR, ROOT, taskCommand } from "./task.ts";
 
 Deno.test("tune: the help names every option, and fits a terminal", () => {
@@ -54,9 +55,8 @@ Deno.test("tune: the report says what was chosen, what was rejected, and what is
 });
 
 Deno.test("tune: as a process, with the permissions of the task", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "strata-" });
   const command = await taskCommand("tune");
-  const run = async (...args: string[]): Promise<string> => {
+  const run = async (folder: string, ...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [...command, ...args],
       cwd: ROOT,
@@ -67,12 +67,10 @@ Deno.test("tune: as a process, with the permissions of the task", async () => {
     assertEquals(code, 0, new TextDecoder().decode(stderr));
     return new TextDecoder().decode(stdout);
   };
-  try {
-    const text = await run("--hidden", "8", "--batch-size", "4", "--seconds", "0");
+  await withFolder(async (folder) => {
+    const text = await run(folder, "--hidden", "8", "--batch-size", "4", "--seconds", "0");
     assertMatch(text, /^Network {2}mlp, 4 examples a step$/m);
     assertMatch(text, /^Measured 0 of 5 in \d\.\d s; for 5 the time was too short/m);
-    assertMatch(await run("--clear"), /^Nothing is known of this adapter now\.$/m);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+    assertMatch(await run(folder, "--clear"), /^Nothing is known of this adapter now\.$/m);
+  });
 });

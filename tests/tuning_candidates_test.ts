@@ -21,7 +21,7 @@ import { chooseMatmul, matmulCandidates } from "../src/ops/matmul_plan.ts";
 import { argmax, max, mean, sum, sumOfSquares } from "../src/ops/reductions.ts";
 import { softmax } from "../src/ops/softmax.ts";
 import type { Shape } from "../src/shape.ts";
-import { withFolder } from "./task.ts";
+import { withFolder } from "./folder.ts";
 import { MULTIPLY, requestsOf, withGpu } from "./tuning.ts";
 
 Deno.test("matmul candidates: the table's choice first, no two alike, and every part of k covered", () => {

@@ -12,7 +12,7 @@ import {
   type TuningIdentity,
   tuningIdentity,
 } from "../src/gpu/tuning_file.ts";
-import { withFolder } from "./task.ts";
+import { withFolder } from "./folder.ts";
 
 const HERE: TuningIdentity = { adapter: "card", runtime: "Deno 2", kernels: "abc" };
 

@@ -24,7 +24,7 @@ import { logSoftmax } from "../src/ops/softmax.ts";
 import { bucketOf } from "../src/ops/tuned_choice.ts";
 import { Sgd } from "../src/optimizers/sgd.ts";
 import type { Shape } from "../src/shape.ts";
-import { withFolder } from "./task.ts";
+import { withFolder } from "./folder.ts";
 import { MULTIPLY, requestsOf, withGpu } from "./tuning.ts";
 
 /** The first candidate that is not the built-in choice and fits. */
