@@ -13,7 +13,15 @@ import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { formatShape, type Shape, shapesEqual } from "../shape.ts";
 import { ACTIVATION_SOURCE } from "./activation_source.ts";
 import { fitBindings, inParts } from "./binding_parts.ts";
-import { expectShape, NAN_SOURCE, ROW_SOURCE, rowLanes, rowWorkgroups } from "./launch.ts";
+import {
+  checkRow,
+  expectShape,
+  NAN_SOURCE,
+  ROW_SOURCE,
+  ROW_VALUES_SOURCE,
+  rowWorkgroups,
+} from "./launch.ts";
+import { planRows } from "./softmax_plan.ts";
 
 /** A loss of every example, and the gradient of their mean. */
 export interface LossResult {
@@ -43,17 +51,21 @@ export interface LossStatistics {
   readonly matches: boolean;
 }
 
-/** Steps of a lane's loops over all rows, for which one workgroup is no slower than a further dispatch. */
+/** Loads of a lane in all rows, for which one workgroup is no slower than a further dispatch. */
 const LONGEST_RECORD = 256;
+/** Loads of a row that an invocation keeps, so that it need not load them again: at most as many as registers hold. */
+const MOST_KEPT = 16;
 
 const SOFTMAX = new KernelFamily("softmaxCrossEntropy", [
   NAN_SOURCE,
   ROW_SOURCE,
+  ROW_VALUES_SOURCE,
   { name: "softmax_cross_entropy.wgsl", text: softmaxText },
 ]);
 const ELEMENTWISE = new KernelFamily("elementwiseLoss", [
   NAN_SOURCE,
   ROW_SOURCE,
+  ROW_VALUES_SOURCE,
   ACTIVATION_SOURCE,
   { name: "elementwise_loss.wgsl", text: elementwiseText },
 ]);
@@ -162,13 +174,23 @@ function launch(
     );
   }
   if (columns === 0) throw new ShapeError(`${name}: outputs have no columns`);
-  const lanes = rowLanes(recorder.device, { rows, columns }, name);
+  checkRow({ rows, columns }, name);
+  const softmax = family === SOFTMAX;
+  const { adapter: { software }, tuning } = recorder.device;
+  // Rows of one number that is its own loss: as vectors, four of them at a time.
+  const alone = !softmax && columns === 1;
+  const { vector, lanes } = alone
+    ? { vector: rows % 4 === 0, lanes: 1 }
+    : planRows({ software, tuning }, { rows, columns });
+  const width = vector ? 4 : 1;
+  const loads = alone ? 1 : columns / width;
+  const kept = lanes === 1 && loads <= MOST_KEPT ? loads : 0;
   // Softmax: the mean is over the rows; elementwise losses: over rows and columns.
-  const factor = 1 / (family === SOFTMAX ? rows : rows * columns);
+  const factor = 1 / (softmax ? rows : rows * columns);
   const matches = statistics?.matches ?? false;
   const rounds = rowWorkgroups(rows, lanes);
-  const recorded = statistics !== undefined && family === SOFTMAX && (labels || !matches) &&
-    rows > 0 && rounds * Math.ceil(columns / lanes) <= LONGEST_RECORD &&
+  const recorded = statistics !== undefined && softmax && (labels || !matches) &&
+    rows > 0 && rounds * Math.ceil(loads / lanes) <= LONGEST_RECORD &&
     fitBindings([outputs, targets]);
   if (recorded) {
     const { record } = statistics;
@@ -176,31 +198,41 @@ function launch(
   }
   const losses = recorder.empty([rows]);
   const gradient = wantGradient ? recorder.empty(outputs.shape) : undefined;
-  const record = family === ELEMENTWISE
-    ? {}
-    : { RECORD: recorded, MATCHES: recorded && matches, ROUNDS: recorded ? rounds : 0 };
   const kernel = family.variant({
     ...parameters,
-    ...record,
+    VALUE: vector ? "vec4f" : "f32",
     LANES: lanes,
     LABELS: labels,
     GRADIENT: wantGradient,
+    ...(!softmax ? { ALONE: alone } : {
+      KEPT: kept,
+      COPIES: Math.max(1, kept),
+      RECORD: recorded,
+      MATCHES: recorded && matches,
+      ROUNDS: recorded ? rounds : 0,
+    }),
   });
   const tensors = [outputs, targets, losses, ...(gradient === undefined ? [] : [gradient])];
   inParts(name, rows, tensors, ([part, targets, losses, gradient], { count }) => {
     const outputs = part as Tensor;
+    const rows = alone ? count / width : count;
     recorder.dispatch({
       label: `${name} ${formatShape(outputs.shape)}${recorded ? ", sums" : ""}`,
       kernel,
       tensors: {
-        [family === SOFTMAX ? "logits" : "outputs"]: outputs,
+        [softmax ? "logits" : "outputs"]: outputs,
         targets: targets!,
         losses: losses!,
         ...(gradient === undefined ? {} : { gradient }),
         ...(recorded ? { record: statistics.record } : {}),
       },
-      uniforms: { rows: count, columns, factor, ...(recorded ? { slot: statistics.slot } : {}) },
-      workgroups: recorded ? 1 : rowWorkgroups(count, lanes),
+      uniforms: {
+        rows,
+        columns: loads,
+        factor,
+        ...(recorded ? { slot: statistics.slot } : {}),
+      },
+      workgroups: recorded ? 1 : rowWorkgroups(rows, lanes),
       flops: 8 * outputs.size,
     });
   });
