@@ -16,7 +16,7 @@ struct Uniforms {
 
 @group(0) @binding(0) var<storage, read> outputs: array<Value>;
 //# if LABELS
-@group(0) @binding(1) var<storage, read> targets: array<Places>;
+@group(0) @binding(1) var<storage, read> targets: array<Index>;
 //# else
 @group(0) @binding(1) var<storage, read> targets: array<Value>;
 //# end
@@ -66,7 +66,7 @@ fn main(
     let z = outputs[begin + j];
 //# if LABELS
 //# if LOSS == hinge
-    let t = select(Value(-1.0), Value(1.0), targets[begin + j] != Places());
+    let t = select(Value(-1.0), Value(1.0), targets[begin + j] != Index());
 //# else
     let t = Value(targets[begin + j]);
 //# end

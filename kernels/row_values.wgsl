@@ -1,11 +1,11 @@
 // Value, of which a row consists: f32, or vec4f, four neighbours (parameter VALUE); its numbers, and where they stand.
-// Functions only; needs row.wgsl.
+// Functions only; row.wgsl comes with them.
 
 alias Value = ${VALUE};
 
 //# if VALUE == vec4f
 const WIDTH = 4u; // numbers of a Value
-alias Places = vec4u;
+alias Index = vec4u; // as many whole numbers
 
 fn larger_value(p: Value, q: Value) -> Value {
   return vec4f(larger(p.x, q.x), larger(p.y, q.y), larger(p.z, q.z), larger(p.w, q.w));
@@ -23,17 +23,17 @@ fn number_of(v: Value, i: u32) -> f32 {
   return v[i];
 }
 
-// Those of Value `j` of a row.
-fn places_of(j: u32) -> Places {
+// Where the numbers of Value `j` stand in their row.
+fn indices_of(j: u32) -> Index {
   return 4u * j + vec4u(0u, 1u, 2u, 3u);
 }
 
-fn least_of(places: Places) -> u32 {
-  return min(min(places.x, places.y), min(places.z, places.w));
+fn least_of(v: Index) -> u32 {
+  return min(min(v.x, v.y), min(v.z, v.w));
 }
 //# else
 const WIDTH = 1u;
-alias Places = u32;
+alias Index = u32;
 
 fn larger_value(p: Value, q: Value) -> Value {
   return larger(p, q);
@@ -51,11 +51,11 @@ fn number_of(v: Value, i: u32) -> f32 {
   return v;
 }
 
-fn places_of(j: u32) -> Places {
+fn indices_of(j: u32) -> Index {
   return j;
 }
 
-fn least_of(places: Places) -> u32 {
-  return places;
+fn least_of(v: Index) -> u32 {
+  return v;
 }
 //# end

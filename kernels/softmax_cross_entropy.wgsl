@@ -68,7 +68,7 @@ fn take_row(row: u32, lane: u32) -> vec2f {
   var partial_dot = Value();
 //# end
 //# if MATCHES
-  var place = Places(WIDTH * u.columns); // of the first largest
+  var place = Index(WIDTH * u.columns); // of the first largest
 //# end
 //# for k in 0..COPIES
 //# if KEPT
@@ -87,7 +87,7 @@ fn take_row(row: u32, lane: u32) -> vec2f {
     partial_dot += select(t * z, Value(), t == Value());
 //# end
 //# if MATCHES
-    place = select(place, min(place, places_of(j)), value == Value(highest));
+    place = select(place, min(place, indices_of(j)), value == Value(highest));
 //# end
   }
 //# end
@@ -124,7 +124,7 @@ fn take_row(row: u32, lane: u32) -> vec2f {
     let value = logits[begin + j];
 //# end
 //# if LABELS
-    let t = select(Value(), Value(1.0), places_of(j) == Places(label));
+    let t = select(Value(), Value(1.0), indices_of(j) == Index(label));
 //# else
     let t = targets[begin + j];
 //# end

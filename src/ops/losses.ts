@@ -19,9 +19,10 @@ import {
   NAN_SOURCE,
   ROW_SOURCE,
   ROW_VALUES_SOURCE,
+  type Rows,
   rowWorkgroups,
 } from "./launch.ts";
-import { planRows } from "./softmax_plan.ts";
+import { planRows, type RowPlan } from "./softmax_plan.ts";
 
 /** A loss of every example, and the gradient of their mean. */
 export interface LossResult {
@@ -53,8 +54,8 @@ export interface LossStatistics {
 
 /** Loads of a lane in all rows, for which one workgroup is no slower than a further dispatch. */
 const LONGEST_RECORD = 256;
-/** Loads of a row that an invocation keeps, so that it need not load them again: at most as many as registers hold. */
-const MOST_KEPT = 16;
+/** Loads of a row that an invocation keeps, at most: each stands in the text, and has to be compiled. */
+const MOST_KEPT = 12;
 
 const SOFTMAX = new KernelFamily("softmaxCrossEntropy", [
   NAN_SOURCE,
@@ -150,6 +151,23 @@ function elementwise(
   return launch(recorder, name, ELEMENTWISE, parameters, outputs, targets, options);
 }
 
+/** How a loss goes over its rows. */
+interface LossPlan extends RowPlan {
+  /** Whether the outputs have one column, each number a loss of its own. */
+  readonly alone: boolean;
+  /** Numbers or vectors of a row. */
+  readonly loads: number;
+}
+
+function planLoss({ device }: Recorder, softmax: boolean, { rows, columns }: Rows): LossPlan {
+  if (!softmax && columns === 1) { // four rows as a vector
+    return { alone: true, vector: rows % 4 === 0, lanes: 1, loads: 1 };
+  }
+  const { adapter: { software }, tuning } = device;
+  const plan = planRows({ software, tuning }, { rows, columns });
+  return { ...plan, alone: false, loads: plan.vector ? columns / 4 : columns };
+}
+
 function launch(
   recorder: Recorder,
   name: string,
@@ -176,14 +194,7 @@ function launch(
   if (columns === 0) throw new ShapeError(`${name}: outputs have no columns`);
   checkRow({ rows, columns }, name);
   const softmax = family === SOFTMAX;
-  const { adapter: { software }, tuning } = recorder.device;
-  // Rows of one number that is its own loss: as vectors, four of them at a time.
-  const alone = !softmax && columns === 1;
-  const { vector, lanes } = alone
-    ? { vector: rows % 4 === 0, lanes: 1 }
-    : planRows({ software, tuning }, { rows, columns });
-  const width = vector ? 4 : 1;
-  const loads = alone ? 1 : columns / width;
+  const { vector, lanes, alone, loads } = planLoss(recorder, softmax, { rows, columns });
   const kept = lanes === 1 && loads <= MOST_KEPT ? loads : 0;
   // Softmax: the mean is over the rows; elementwise losses: over rows and columns.
   const factor = 1 / (softmax ? rows : rows * columns);
@@ -215,7 +226,7 @@ function launch(
   const tensors = [outputs, targets, losses, ...(gradient === undefined ? [] : [gradient])];
   inParts(name, rows, tensors, ([part, targets, losses, gradient], { count }) => {
     const outputs = part as Tensor;
-    const rows = alone ? count / width : count;
+    const rows = alone && vector ? count / 4 : count;
     recorder.dispatch({
       label: `${name} ${formatShape(outputs.shape)}${recorded ? ", sums" : ""}`,
       kernel,
