@@ -1,5 +1,5 @@
 // Value, of which a row consists: f32, or vec4f, four neighbours (parameter VALUE); its numbers, and where they stand.
-// Functions only; row.wgsl comes with them.
+// Functions only; they need row.wgsl.
 
 alias Value = ${VALUE};
 

@@ -234,6 +234,12 @@ const lossRows: Row[] = (Object.keys({
       message: new RegExp(`^${name}: outputs have no columns`),
       call: (gpu) => LOSSES[name](gpu, blank(gpu, 2, 0), blank(gpu, 2, 0), {}),
     },
+    {
+      what: "a row that is too long",
+      error: ShapeError,
+      message: new RegExp(`^${name}: a row may have 1280000 columns, got 1280001`),
+      call: (gpu) => LOSSES[name](gpu, blank(gpu, 1, 1_280_001), blank(gpu, 1, 1_280_001), {}),
+    },
     ...(name === "softmaxCrossEntropy" ? [] : [{
       what: "labels for several columns",
       error: ShapeError,
