@@ -10,13 +10,14 @@ import type { Tensor } from "../src/gpu/tensor.ts";
 import { gelu, relu } from "../src/ops/activations.ts";
 import { add } from "../src/ops/elementwise.ts";
 import { gatherRows } from "../src/ops/gather.ts";
+import { softmaxCrossEntropy } from "../src/ops/losses.ts";
 import { matmul } from "../src/ops/matmul.ts";
 import type { MatmulPlan } from "../src/ops/matmul_plan.ts";
 import { argmax, sum } from "../src/ops/reductions.ts";
 import { softmax } from "../src/ops/softmax.ts";
 import { type Shape, sizeOf } from "../src/shape.ts";
 import { type ConvolutionSize, convolutionWorkloads } from "./convolution_workloads.ts";
-import { imageBytes, randomTensor } from "./inputs.ts";
+import { imageBytes, labels, randomTensor } from "./inputs.ts";
 import {
   CONVOLUTIONAL_NETWORKS,
   denseNetwork,
@@ -37,7 +38,7 @@ export interface Sizes {
   readonly convolutions: readonly ConvolutionSize[];
   /** Elementwise operations, and sums to a scalar. */
   readonly elements: readonly number[];
-  /** Softmax over the columns. */
+  /** Softmax over the columns, and its cross-entropy. */
   readonly rows: readonly (readonly [rows: number, columns: number])[];
   /** Sums over the rows, and argmax over the columns. */
   readonly matrix: readonly [rows: number, columns: number];
@@ -90,7 +91,10 @@ export function listWorkloads(gpu: Gpu, sizes: Sizes = SIZES): Workload[] {
       elementwiseWorkload("gelu", n, 1, (recorder, x) => gelu(recorder, x)),
     ]),
     gatherWorkload(batch, sizes.dense[0]![0]!, examples),
-    ...sizes.rows.map(([rows, columns]) => softmaxWorkload(rows, columns)),
+    ...sizes.rows.flatMap(([rows, columns]) => [
+      softmaxWorkload(rows, columns),
+      lossWorkload(rows, columns),
+    ]),
     ...sizes.elements.map((n) =>
       reductionWorkload(`sum of ${count(n)}`, [n], 1, (recorder, x) => sum(recorder, x))
     ),
@@ -190,6 +194,25 @@ function softmaxWorkload(rows: number, columns: number): Workload {
   const name = `softmax ${rows}×${columns}`;
   const run = (recorder: Recorder, x: Tensor) => softmax(recorder, x);
   return oneInput("softmax", name, 5, [rows, columns], rows * columns, run);
+}
+
+/** Cross-entropy with class indices, and its gradient. */
+function lossWorkload(rows: number, columns: number): Workload {
+  const name = `softmaxCrossEntropy ${rows}×${columns}`;
+  return {
+    name,
+    suite: "softmax",
+    group: name,
+    flops: 8 * rows * columns,
+    bytes: 4 * 2 * rows * (columns + 1),
+    prepare: (gpu) => {
+      const logits = randomTensor(gpu, [rows, columns]);
+      const targets = gpu.tensor(labels(rows, columns));
+      return new PreparedOperation(gpu, [logits, targets], (recorder) => {
+        softmaxCrossEntropy(recorder, logits, targets);
+      });
+    },
+  };
 }
 
 function reductionWorkload(

@@ -3,9 +3,10 @@
 //   LOSS sigmoidCrossEntropy: max(z, 0) - z·t + log(1 + e^-|z|) gradient sigmoid(z) - t
 //   LOSS hinge:               max(0, 1 - t·z), t = ±1           gradient -t where t·z < 1, else 0
 //
-// outputs z, targets t, gradient (rows, columns) f32; losses (rows). LABELS: targets (rows) u32 for one column: 0 or 1,
-// read as -1 or 1 by hinge. GRADIENT: gradient · factor is wanted. Rows, lanes and summation as in softmax.wgsl.
-// Error of a loss ≤ (columns / LANES + 12) · 2⁻²⁴ · mean of the terms' magnitudes.
+// outputs z, targets t, gradient (rows, columns) f32; losses (rows). GRADIENT: gradient · factor is wanted. Values, rows,
+// lanes and summation as in softmax.wgsl; `columns` counts Values. ALONE: outputs have one column. Then a Value is a row,
+// or four of them, and `rows` counts Values; LABELS, only then: targets (rows) u32, 0 or 1, read as -1 or 1 by hinge.
+// Error of a loss ≤ (columns / LANES + 14) · 2⁻²⁴ · mean of the terms' magnitudes.
 
 struct Uniforms {
   rows: u32,
@@ -13,17 +14,42 @@ struct Uniforms {
   factor: f32,
 }
 
-@group(0) @binding(0) var<storage, read> outputs: array<f32>;
+@group(0) @binding(0) var<storage, read> outputs: array<Value>;
 //# if LABELS
-@group(0) @binding(1) var<storage, read> targets: array<u32>;
+@group(0) @binding(1) var<storage, read> targets: array<Index>;
 //# else
-@group(0) @binding(1) var<storage, read> targets: array<f32>;
+@group(0) @binding(1) var<storage, read> targets: array<Value>;
 //# end
+//# if ALONE
+@group(0) @binding(2) var<storage, read_write> losses: array<Value>;
+//# else
 @group(0) @binding(2) var<storage, read_write> losses: array<f32>;
+//# end
 @group(0) @binding(3) var<uniform> u: Uniforms;
 //# if GRADIENT
-@group(0) @binding(4) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(4) var<storage, read_write> gradient: array<Value>;
 //# end
+
+struct Term {
+  value: f32,
+  slope: f32,
+}
+
+// What an output amounts to by itself.
+fn term_of(z: f32, t: f32) -> Term {
+//# if LOSS == meanSquaredError
+  return Term((z - t) * (z - t), 2.0 * (z - t));
+//# end
+//# if LOSS == sigmoidCrossEntropy
+  let value = (max(z, 0.0) - z * t) + log_one_plus(exp(-abs(z)));
+  return Term(select(value, z, is_nan(z)), sigmoid(z) - t);
+//# end
+//# if LOSS == hinge
+  let margin = 1.0 - t * z;
+  let slope = select(-t, 0.0, margin <= 0.0) + select(0.0, margin, is_nan(margin));
+  return Term(select(margin, 0.0, margin < 0.0), slope);
+//# end
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -35,38 +61,41 @@ fn main(
   let first = lane % ${LANES}u;
   let end = select(0u, u.columns, row < u.rows);
   let begin = row * u.columns;
-  var partial = 0.0;
+  var partial = Value();
   for (var j = first; j < end; j += ${LANES}u) {
     let z = outputs[begin + j];
 //# if LABELS
 //# if LOSS == hinge
-    let t = select(-1.0, 1.0, targets[begin + j] != 0u);
+    let t = select(Value(-1.0), Value(1.0), targets[begin + j] != Index());
 //# else
-    let t = f32(targets[begin + j]);
+    let t = Value(targets[begin + j]);
 //# end
 //# else
     let t = targets[begin + j];
 //# end
-//# if LOSS == meanSquaredError
-    partial += (z - t) * (z - t);
-    let slope = 2.0 * (z - t);
+//# if VALUE == vec4f
+//# for c in x y z w
+    let of_${c} = term_of(z.${c}, t.${c});
 //# end
-//# if LOSS == sigmoidCrossEntropy
-    let value = (max(z, 0.0) - z * t) + log_one_plus(exp(-abs(z)));
-    partial += select(value, z, is_nan(z));
-    let slope = sigmoid(z) - t;
-//# end
-//# if LOSS == hinge
-    let margin = 1.0 - t * z;
-    partial += select(margin, 0.0, margin < 0.0);
-    let slope = select(-t, 0.0, margin <= 0.0) + select(0.0, margin, is_nan(margin));
+    partial += vec4f(of_x.value, of_y.value, of_z.value, of_w.value);
+    let slope = vec4f(of_x.slope, of_y.slope, of_z.slope, of_w.slope);
+//# else
+    let term = term_of(z, t);
+    partial += term.value;
+    let slope = term.slope;
 //# end
 //# if GRADIENT
     gradient[begin + j] = slope * u.factor;
 //# end
   }
-  let total = row_sum(partial, lane);
-  if (first == 0u && row < u.rows) {
-    losses[row] = total / f32(u.columns);
+//# if ALONE
+  if (row < u.rows) {
+    losses[row] = partial;
   }
+//# else
+  let total = row_sum(sum_of(partial), lane);
+  if (first == 0u && row < u.rows) {
+    losses[row] = total / f32(WIDTH * u.columns);
+  }
+//# end
 }

@@ -13,39 +13,11 @@ struct Uniforms {
   columns: u32,
 }
 
-alias Value = ${VALUE};
-
 @group(0) @binding(0) var<storage, read> x: array<Value>;
 @group(0) @binding(1) var<storage, read_write> y: array<Value>;
 @group(0) @binding(2) var<uniform> u: Uniforms;
 //# if GRADIENT
 @group(0) @binding(3) var<storage, read> dy: array<Value>;
-//# end
-
-//# if VALUE == vec4f
-fn larger_value(p: Value, q: Value) -> Value {
-  return vec4f(larger(p.x, q.x), larger(p.y, q.y), larger(p.z, q.z), larger(p.w, q.w));
-}
-
-fn largest_of(v: Value) -> f32 {
-  return larger(larger(v.x, v.y), larger(v.z, v.w));
-}
-
-fn sum_of(v: Value) -> f32 {
-  return (v.x + v.y) + (v.z + v.w);
-}
-//# else
-fn larger_value(p: Value, q: Value) -> Value {
-  return larger(p, q);
-}
-
-fn largest_of(v: Value) -> f32 {
-  return v;
-}
-
-fn sum_of(v: Value) -> f32 {
-  return v;
-}
 //# end
 
 @compute @workgroup_size(64)

@@ -147,6 +147,8 @@ const EXACT: Readonly<Record<string, Operation>> = {
       ],
     ),
   ),
+  "hinge of a column": (recorder, { x, dy }) =>
+    hinge(recorder, x.reshape([-1, 1]), dy.reshape([-1, 1])).losses,
   augmentImages: (recorder, { x }) => augmentImages(recorder, x, { flip: true, shift: 1, seed: 3 }),
   normalizeChannels: (recorder, { x }) => {
     const ones = new Array(x.shape[1]!).fill(1);

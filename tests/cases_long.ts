@@ -102,6 +102,7 @@ export const LONG: Record<string, (random: Random) => Case> = {
       ({ x }) => ({ y: expectSoftmax(x), z: expectSoftmax(x, true) }),
     ),
   "losses over 65,537 columns": (random) => lossCase(random, 65_537),
+  "losses over 262,148 columns, as vectors": (random) => lossCase(random, 262_148),
   "recordSums of 2²⁰ values": (random) =>
     makeCase(
       "",

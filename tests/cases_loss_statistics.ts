@@ -19,22 +19,27 @@ import {
   pick,
   type Row,
 } from "./case.ts";
-import { drawTargets, expectLoss } from "./cases_losses.ts";
+import { drawTargets, expectLoss, VECTORS } from "./cases_losses.ts";
 import { expectMatches } from "./cases_reductions.ts";
 import { deviation } from "./cases_softmax.ts";
 import { TINY, UNIT } from "./rounding.ts";
 
-/** Loss and matches of a batch; ties, since a prediction is the first of the largest. */
-function draw(random: Random): Case {
-  const k = random.integer(5) === 0 ? 1 : dimension(random, pick(random, [4, 40, 64]), 1);
-  const n = dimension(random, pick(random, [8, 64, 100]));
-  const labels = random.integer(4) > 0;
-  const matches = labels && random.integer(4) > 0;
+/** Loss and matches of a batch; ties, since a prediction is the first of the largest. In turn: one column, several, vectors. */
+function draw(random: Random, index: number): Case {
+  const several = dimension(random, pick(random, [4, 40, 64]), 1);
+  const k = [1, several, 4 * pick(random, VECTORS.slice(0, -2))][index % 3]!;
+  // Of five cases one in several rounds.
+  const n = index % 5 > 0
+    ? dimension(random, pick(random, [8, 64, 100]))
+    : pick(random, [65, 99, 128, 201]);
+  const labels = k === 1 || random.integer(8) > 0;
+  const matches = labels && random.integer(8) > 0;
   const gradient = random.integer(3) > 0;
   const slots = 1 + random.integer(4);
   const slot = random.integer(slots);
-  const logits = floats(random, [n, k], deviation(random));
-  if (random.integer(2) === 0) logits.values.forEach((z, i) => logits.values[i] = Math.round(z));
+  const ties = random.integer(2) === 0;
+  const logits = floats(random, [n, k], k === 1 || ties ? 1 : deviation(random));
+  if (ties) logits.values.forEach((z, i) => logits.values[i] = Math.round(z));
   const targets = drawTargets("softmaxCrossEntropy", random, [n, k], labels);
   if (labels) { // chance alone would seldom be right
     targets.values.forEach((_, i) => {

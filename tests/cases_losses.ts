@@ -16,11 +16,13 @@ import {
   blank,
   blankOf,
   type Case,
+  dimension,
   type Expected,
   float,
   floats,
   type Input,
   makeCase,
+  pick,
   reference,
   type Row,
   wholes,
@@ -150,11 +152,22 @@ export function drawTargets(name: LossName, random: Random, shape: Shape, labels
   return { shape, values };
 }
 
-function drawLoss(name: LossName, random: Random): Case {
-  const labels = random.integer(2) === 0;
-  const softmaxLoss = name === "softmaxCrossEntropy";
-  let [n, k] = drawRows(random, 1).slice(-2) as [number, number];
-  if (labels && !softmaxLoss) [n, k] = [n * k % 300, 1];
+/** Columns that are read as vectors: one, as many as an invocation keeps, more; what needs several lanes on a software adapter. */
+export const VECTORS: readonly number[] = [1, 2, 3, 10, 12, 13, 25, 33, 100, 513];
+
+/** Rows of any kind, or in two of three cases such as are read as vectors. */
+function drawMatrix(random: Random, index: number): readonly [rows: number, columns: number] {
+  if (index % 3 === 0) return drawRows(random, 1).slice(-2) as [number, number];
+  const columns = 4 * pick(random, VECTORS);
+  return [dimension(random, columns > 200 ? 3 : 64), columns];
+}
+
+function drawLoss(name: LossName, random: Random, index: number): Case {
+  const labels = (index >> 1) % 2 === 0; // each for both kinds of adapters, which take turns
+  const alone = name !== "softmaxCrossEntropy" && (labels || random.integer(4) === 0);
+  const [n, k] = alone
+    ? [dimension(random, 64) * pick(random, [1, 4]), 1] as const
+    : drawMatrix(random, index);
   const wantGradient = random.integer(4) > 0;
   const inputs: { outputs: Input<Float32Array>; targets: Input } = {
     outputs: floats(random, [n, k], deviation(random)),
@@ -193,7 +206,7 @@ const lossRows: Row[] = (Object.keys({
     name === "softmaxCrossEntropy" ? "softmax_cross_entropy.wgsl" : "elementwise_loss.wgsl",
   ],
   draws: name === "softmaxCrossEntropy" ? 100 : 36,
-  draw: (random) => drawLoss(name, random),
+  draw: (random, index) => drawLoss(name, random, index),
   refusals: [
     {
       what: "outputs that are no matrix",
@@ -220,6 +233,12 @@ const lossRows: Row[] = (Object.keys({
       error: ShapeError,
       message: new RegExp(`^${name}: outputs have no columns`),
       call: (gpu) => LOSSES[name](gpu, blank(gpu, 2, 0), blank(gpu, 2, 0), {}),
+    },
+    {
+      what: "a row that is too long",
+      error: ShapeError,
+      message: new RegExp(`^${name}: a row may have 1280000 columns, got 1280001`),
+      call: (gpu) => LOSSES[name](gpu, blank(gpu, 1, 1_280_001), blank(gpu, 1, 1_280_001), {}),
     },
     ...(name === "softmaxCrossEntropy" ? [] : [{
       what: "labels for several columns",

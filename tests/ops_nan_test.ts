@@ -12,26 +12,31 @@ import { openGpu } from "./gpu.ts";
 
 Deno.test("softmaxCrossEntropy is finite and right for logits of ±1e4", async () => {
   const gpu = await openGpu();
-  const logits = gpu.tensor(
-    new Float32Array([1e4, -1e4, 0, -1e4, 1e4, 1e4, -1e4, -1e4, -1e4, 1e4, 1e4, 1e4]),
-    [4, 3],
-  );
-  const labels = gpu.tensor(new Uint32Array([0, 0, 2, 1]));
-  const distributions = gpu.tensor(
-    new Float32Array([1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0]),
-    [4, 3],
-  );
+  const rows = [[1e4, -1e4, 0], [-1e4, 1e4, 1e4], [-1e4, -1e4, -1e4], [1e4, 1e4, 1e4]];
+  const chosen = [0, 0, 2, 1];
   const third = Math.log(3);
-  for (const targets of [labels, distributions]) {
-    const { losses, gradient } = softmaxCrossEntropy(gpu, logits, targets);
-    const [loss, slope] = await Promise.all([losses.read(), gradient!.read()]);
-    const expected = [0, 2e4 + Math.LN2, third, third];
-    expected.forEach((value, i) => assert(Math.abs(loss[i]! - value) <= 2e4 * 2 ** -23, `${loss}`));
-    assert(slope.every((value) => Math.abs(value) <= 0.25), `${slope}`);
-    assert(Math.abs(slope[3]! - -0.25) < 1e-6 && Math.abs(slope[4]! - 0.125) < 1e-6, `${slope}`);
-    for (const tensor of [losses, gradient!, targets]) tensor.dispose();
+  for (const columns of [3, 4, 100]) { // kept numbers, a kept vector, vectors that are loaded three times
+    const padded = rows.map((row) => [...row, ...new Array(columns - 3).fill(-2e4)]);
+    const logits = gpu.tensor(new Float32Array(padded.flat()), [4, columns]);
+    const labels = gpu.tensor(new Uint32Array(chosen));
+    const distributions = gpu.zeros([4, columns]);
+    distributions.write(
+      new Float32Array(4 * columns).map((_, i) => Number(i % columns === chosen[i / columns | 0])),
+    );
+    for (const targets of [labels, distributions]) {
+      const { losses, gradient } = softmaxCrossEntropy(gpu, logits, targets);
+      const [loss, slope] = await Promise.all([losses.read(), gradient!.read()]);
+      const expected = [0, 2e4 + Math.LN2, third, third];
+      expected.forEach((value, i) =>
+        assert(Math.abs(loss[i]! - value) <= 2e4 * 2 ** -23, `${loss}`)
+      );
+      assert(slope.every((value) => Math.abs(value) <= 0.25), `${slope}`);
+      const [first, second] = slope.subarray(columns);
+      assert(Math.abs(first! - -0.25) < 1e-6 && Math.abs(second! - 0.125) < 1e-6, `${slope}`);
+      for (const tensor of [losses, gradient!, targets]) tensor.dispose();
+    }
+    logits.dispose();
   }
-  logits.dispose();
 });
 
 Deno.test("softmax and logSoftmax: infinities as the formula has them", async () => {
@@ -51,7 +56,7 @@ Deno.test("softmax and logSoftmax: infinities as the formula has them", async ()
 
 Deno.test("softmaxCrossEntropy: a label out of range gives a NaN loss, its neighbours stay", async () => {
   const gpu = await openGpu();
-  for (const columns of [3, 700]) { // a row by one lane, and by several
+  for (const columns of [3, 4, 100, 701]) { // kept numbers, a kept vector, vectors, several lanes
     const labels = gpu.tensor(new Uint32Array([0, columns, 1, 0xffffffff, columns - 1]));
     const logits = gpu.zeros([5, columns]);
     const { losses, gradient } = softmaxCrossEntropy(gpu, logits, labels, { gradient: false });

@@ -7,6 +7,7 @@
 import nanText from "../../kernels/nan.wgsl" with { type: "text" };
 import randomText from "../../kernels/random.wgsl" with { type: "text" };
 import rowText from "../../kernels/row.wgsl" with { type: "text" };
+import rowValuesText from "../../kernels/row_values.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import type { SourceText } from "../gpu/expand.ts";
@@ -19,6 +20,9 @@ export const NAN_SOURCE: SourceText = { name: "nan.wgsl", text: nanText };
 export const RANDOM_SOURCE: SourceText = { name: "random.wgsl", text: randomText };
 /** `row_sum`, `row_max` for the parameter LANES; needs `is_nan`. */
 export const ROW_SOURCE: SourceText = { name: "row.wgsl", text: rowText };
+
+/** `Value`, of which a row consists, for the parameter VALUE; needs {@linkcode ROW_SOURCE}. */
+export const ROW_VALUES_SOURCE: SourceText = { name: "row_values.wgsl", text: rowValuesText };
 
 /** Workgroups of 64 invocations that cover `invocations`. */
 export function workgroupsFor(invocations: number): number {

@@ -13,7 +13,16 @@ import type { DataType, Tensor } from "../gpu/tensor.ts";
 import { formatShape, type Shape, shapesEqual } from "../shape.ts";
 import { ACTIVATION_SOURCE } from "./activation_source.ts";
 import { fitBindings, inParts } from "./binding_parts.ts";
-import { expectShape, NAN_SOURCE, ROW_SOURCE, rowLanes, rowWorkgroups } from "./launch.ts";
+import {
+  checkRow,
+  expectShape,
+  NAN_SOURCE,
+  ROW_SOURCE,
+  ROW_VALUES_SOURCE,
+  type Rows,
+  rowWorkgroups,
+} from "./launch.ts";
+import { planRows, type RowPlan } from "./softmax_plan.ts";
 
 /** A loss of every example, and the gradient of their mean. */
 export interface LossResult {
@@ -43,17 +52,21 @@ export interface LossStatistics {
   readonly matches: boolean;
 }
 
-/** Steps of a lane's loops over all rows, for which one workgroup is no slower than a further dispatch. */
+/** Loads of a lane in all rows, for which one workgroup is no slower than a further dispatch. */
 const LONGEST_RECORD = 256;
+/** Loads of a row that an invocation keeps, at most: each stands in the text, and has to be compiled. */
+const MOST_KEPT = 12;
 
 const SOFTMAX = new KernelFamily("softmaxCrossEntropy", [
   NAN_SOURCE,
   ROW_SOURCE,
+  ROW_VALUES_SOURCE,
   { name: "softmax_cross_entropy.wgsl", text: softmaxText },
 ]);
 const ELEMENTWISE = new KernelFamily("elementwiseLoss", [
   NAN_SOURCE,
   ROW_SOURCE,
+  ROW_VALUES_SOURCE,
   ACTIVATION_SOURCE,
   { name: "elementwise_loss.wgsl", text: elementwiseText },
 ]);
@@ -138,6 +151,23 @@ function elementwise(
   return launch(recorder, name, ELEMENTWISE, parameters, outputs, targets, options);
 }
 
+/** How a loss goes over its rows. */
+interface LossPlan extends RowPlan {
+  /** Whether the outputs have one column, each number a loss of its own. */
+  readonly alone: boolean;
+  /** Numbers or vectors of a row. */
+  readonly loads: number;
+}
+
+function planLoss({ device }: Recorder, softmax: boolean, { rows, columns }: Rows): LossPlan {
+  if (!softmax && columns === 1) { // four rows as a vector
+    return { alone: true, vector: rows % 4 === 0, lanes: 1, loads: 1 };
+  }
+  const { adapter: { software }, tuning } = device;
+  const plan = planRows({ software, tuning }, { rows, columns });
+  return { ...plan, alone: false, loads: plan.vector ? columns / 4 : columns };
+}
+
 function launch(
   recorder: Recorder,
   name: string,
@@ -162,13 +192,16 @@ function launch(
     );
   }
   if (columns === 0) throw new ShapeError(`${name}: outputs have no columns`);
-  const lanes = rowLanes(recorder.device, { rows, columns }, name);
+  checkRow({ rows, columns }, name);
+  const softmax = family === SOFTMAX;
+  const { vector, lanes, alone, loads } = planLoss(recorder, softmax, { rows, columns });
+  const kept = lanes === 1 && loads <= MOST_KEPT ? loads : 0;
   // Softmax: the mean is over the rows; elementwise losses: over rows and columns.
-  const factor = 1 / (family === SOFTMAX ? rows : rows * columns);
+  const factor = 1 / (softmax ? rows : rows * columns);
   const matches = statistics?.matches ?? false;
   const rounds = rowWorkgroups(rows, lanes);
-  const recorded = statistics !== undefined && family === SOFTMAX && (labels || !matches) &&
-    rows > 0 && rounds * Math.ceil(columns / lanes) <= LONGEST_RECORD &&
+  const recorded = statistics !== undefined && softmax && (labels || !matches) &&
+    rows > 0 && rounds * Math.ceil(loads / lanes) <= LONGEST_RECORD &&
     fitBindings([outputs, targets]);
   if (recorded) {
     const { record } = statistics;
@@ -176,31 +209,41 @@ function launch(
   }
   const losses = recorder.empty([rows]);
   const gradient = wantGradient ? recorder.empty(outputs.shape) : undefined;
-  const record = family === ELEMENTWISE
-    ? {}
-    : { RECORD: recorded, MATCHES: recorded && matches, ROUNDS: recorded ? rounds : 0 };
   const kernel = family.variant({
     ...parameters,
-    ...record,
+    VALUE: vector ? "vec4f" : "f32",
     LANES: lanes,
     LABELS: labels,
     GRADIENT: wantGradient,
+    ...(!softmax ? { ALONE: alone } : {
+      KEPT: kept,
+      COPIES: Math.max(1, kept),
+      RECORD: recorded,
+      MATCHES: recorded && matches,
+      ROUNDS: recorded ? rounds : 0,
+    }),
   });
   const tensors = [outputs, targets, losses, ...(gradient === undefined ? [] : [gradient])];
   inParts(name, rows, tensors, ([part, targets, losses, gradient], { count }) => {
     const outputs = part as Tensor;
+    const rows = alone && vector ? count / 4 : count;
     recorder.dispatch({
       label: `${name} ${formatShape(outputs.shape)}${recorded ? ", sums" : ""}`,
       kernel,
       tensors: {
-        [family === SOFTMAX ? "logits" : "outputs"]: outputs,
+        [softmax ? "logits" : "outputs"]: outputs,
         targets: targets!,
         losses: losses!,
         ...(gradient === undefined ? {} : { gradient }),
         ...(recorded ? { record: statistics.record } : {}),
       },
-      uniforms: { rows: count, columns, factor, ...(recorded ? { slot: statistics.slot } : {}) },
-      workgroups: recorded ? 1 : rowWorkgroups(count, lanes),
+      uniforms: {
+        rows,
+        columns: loads,
+        factor,
+        ...(recorded ? { slot: statistics.slot } : {}),
+      },
+      workgroups: recorded ? 1 : rowWorkgroups(rows, lanes),
       flops: 8 * outputs.size,
     });
   });

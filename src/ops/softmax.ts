@@ -10,10 +10,18 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { formatShape } from "../shape.ts";
 import { inParts } from "./binding_parts.ts";
-import { asRows, checkRow, expectShape, NAN_SOURCE, ROW_SOURCE, rowWorkgroups } from "./launch.ts";
+import {
+  asRows,
+  checkRow,
+  expectShape,
+  NAN_SOURCE,
+  ROW_SOURCE,
+  ROW_VALUES_SOURCE,
+  rowWorkgroups,
+} from "./launch.ts";
 import { planRows, type RowPlan } from "./softmax_plan.ts";
 
-const FAMILY = new KernelFamily("softmax", [NAN_SOURCE, ROW_SOURCE, {
+const FAMILY = new KernelFamily("softmax", [NAN_SOURCE, ROW_SOURCE, ROW_VALUES_SOURCE, {
   name: "softmax.wgsl",
   text,
 }]);

@@ -1,5 +1,5 @@
 /**
- * How rows are shared out among invocations by softmax: the table's choice, and choices to be tuned.
+ * How rows are shared out among invocations by softmax and the losses: the table's choice, and choices to be tuned.
  *
  * @module
  */
