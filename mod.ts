@@ -61,6 +61,7 @@ export {
 export { type Dispatch, type Recorder, Scalar } from "./src/gpu/recorder.ts";
 export { ScratchPool } from "./src/gpu/scratch_pool.ts";
 export { type ArrayOf, type DataType, type Float, Tensor } from "./src/gpu/tensor.ts";
+export type { CopiedRange } from "./src/gpu/texture_copies.ts";
 export { tune, type TuneOptions, type TuningReport } from "./src/gpu/tune.ts";
 export type { TuningResult } from "./src/gpu/tuner.ts";
 export type { ChoiceRequest, Tuning, TuningMode } from "./src/gpu/tuning.ts";
@@ -131,7 +132,7 @@ export {
   type MatmulOptions,
 } from "./src/ops/matmul.ts";
 export type { ActivationSlope } from "./src/ops/epilogue.ts";
-export type { MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
+export type { CopiedOperands, MatmulParts, MatmulPlan, MatmulTile } from "./src/ops/matmul_plan.ts";
 export * from "./src/ops/pooling.ts";
 export { dropout, randomNormal, type RandomOptions, randomUniform } from "./src/ops/random.ts";
 export type { ReductionPlan } from "./src/ops/reduction_plan.ts";
