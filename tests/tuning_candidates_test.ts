@@ -165,7 +165,8 @@ Deno.test("every method of convolution passes its check, in every pass", async (
           for (const name of await checkAll(gpu, record)) checked.add(`${pass} ${name}`);
         }
       }
-      assertEquals(checked.size, 15, [...checked].join());
+      const methods = new Set([...checked].map((name) => name.replace(" from buffers", "")));
+      assertEquals(methods.size, 15, [...checked].join());
     });
   });
 });
