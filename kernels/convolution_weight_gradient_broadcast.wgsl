@@ -8,7 +8,8 @@
 // of the filters 8 · f + lane, f < FILTERS, of its tile; it walks along the output rows of its part, COLUMNS outputs at a time.
 // The products of a weight stand together, so that the sum is fetched and put back once for all of them.
 // TEXTURE: x and dy lie in textures (texels.wgsl), with rows of whole texels, zeros behind the last column; in_w counts those of x.
-// COLUMNS is COLUMN_TEXELS texels, so that a row ends with a block; UNITS texels cover the positions that a line reads, position p at element SHIFT + p.
+// COLUMNS is COLUMN_TEXELS texels, so that a row ends with a block; UNITS texels cover the positions that a line reads, position p
+// at element SHIFT + p.
 // Workgroup: 8 invocations, which must lie in one subgroup; flat workgroup index, tiles of filters fastest. Filters and lines
 // beyond the last are computed like the last, since every invocation takes part in the broadcasts, and not stored.
 // Inputs outside are 0, and so are outputs beyond the end of a row. No loop runs beyond rows of a part · (blocks + 1) trips

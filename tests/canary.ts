@@ -13,6 +13,7 @@ import { type Dispatch, kernelFor, type Recorder } from "../src/gpu/recorder.ts"
 import { bytesPerElement, type DataType, type Float, Tensor } from "../src/gpu/tensor.ts";
 import { checkShape, type Shape, sizeOf } from "../src/shape.ts";
 import { type Input, typeOf, type Values } from "./case.ts";
+import { deviceFor } from "./gpu.ts";
 
 /** Bytes before and after a tensor. Storage bindings begin at multiples of 256. */
 const MARGIN = 256;
@@ -53,9 +54,7 @@ export class CanaryRecorder implements Recorder {
   constructor(gpu: Gpu, { card, substitute = (kernel) => kernel }: CanaryOptions = {}) {
     this.#gpu = gpu;
     this.#substitute = substitute;
-    this.device = card === undefined ? gpu.device : Object.create(gpu.device, {
-      adapter: { value: { ...gpu.adapter, software: !card } },
-    });
+    this.device = card === undefined ? gpu.device : deviceFor(gpu, card);
   }
 
   /** A tensor of the values, which no dispatch may change unless it is bound to be written. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { FILLING_PRODUCTS } from "../src/ops/convolution_method.ts";
 import type { Random } from "../src/random.ts";
 import { sizeOf } from "../src/shape.ts";
 import { pick, type Row } from "./case.ts";
@@ -89,8 +90,15 @@ function drawTexelsOfBoth(random: Random, index: number): DrawnConvolution {
 const RAGGED = [5, 7, 14, 35] as const;
 /** Taps, stride and dilation along the width, and the padding before it: few, as large kernels take a second to compile. */
 const RAGGED_WIDTHS = [[5, 1, 1, 2], [5, 1, 1, 2], [5, 2, 1, 0], [3, 1, 2, 5]] as const;
-/** Multiply-adds for each number that is read. */
-const PRODUCTS = 200;
+/** The options along the width, all else plain. */
+function alongWidth(dims: number, stride: number, dilation: number, padding: [number, number]) {
+  const ones = new Array<number>(dims - 1).fill(1);
+  return {
+    strides: [...ones, stride],
+    dilation: [...ones, dilation],
+    padding: [...ones, padding],
+  };
+}
 
 /** A convolution that reads rows which are filled up: its filters are few, or many. */
 function drawRagged(random: Random, index: number, isOutput: boolean): DrawnConvolution {
@@ -110,18 +118,15 @@ function drawRagged(random: Random, index: number, isOutput: boolean): DrawnConv
         pick(random, RAGGED) * (isOutput ? stride : 1),
       ],
       weight: [groups * filters, channels, ...[[], [3], [2, 2]][dims - 1]!, taps],
-      options: {
-        strides: [...Array(dims - 1).fill(1), stride],
-        dilation: [...Array(dims - 1).fill(1), dilation],
-        padding: [...Array(dims - 1).fill(1), [before, random.integer(4)]],
-        groups,
-      },
+      options: { ...alongWidth(dims, stride, dilation, [before, random.integer(4)]), groups },
     });
     if (drawn === undefined) continue;
-    const [from, to] = isOutput ? [drawn.y, drawn.x] : [drawn.x, drawn.y];
-    const products = made * sizeOf(drawn.weight.slice(2)) * (isOutput ? 1 : sizeOf(to.slice(2))) /
-      (isOutput ? 1 : sizeOf(from.slice(2)));
-    if (from.at(-1)! % 4 !== 0 && (made < 8 || products >= PRODUCTS)) return drawn;
+    const { x, y, weight } = drawn;
+    // A number of dy meets all taps; one of x fewer, if there are fewer outputs than inputs.
+    const outputsOfOne = isOutput ? 1 : sizeOf(y.slice(2)) / sizeOf(x.slice(2));
+    const products = made * sizeOf(weight.slice(2)) * outputsOfOne;
+    const ragged = (isOutput ? y : x).at(-1)! % 4 !== 0;
+    if (ragged && (made < 8 || products >= FILLING_PRODUCTS)) return drawn;
   }
 }
 
@@ -145,18 +150,14 @@ function drawRaggedOfBoth(random: Random, index: number): DrawnConvolution {
         ...[[3], [2, 2]][dims - 2]!,
         taps,
       ],
-      options: {
-        strides: [...Array(dims - 1).fill(1), stride],
-        dilation: [...Array(dims - 1).fill(1), dilation],
-        padding: [...Array(dims - 1).fill(1), [before, random.integer(4)]],
-      },
+      options: alongWidth(dims, stride, dilation, [before, random.integer(4)]),
     });
     if (drawn === undefined) continue;
     const { x, y, weight } = drawn;
     const numbers = channels * sizeOf(x.slice(2)) + weight[0]! * sizeOf(y.slice(2));
     const products = sizeOf(weight) * sizeOf(y.slice(2));
     const ragged = [x, y].some((shape) => shape.at(-1)! % 4 !== 0);
-    if (ragged && products >= PRODUCTS * numbers) return drawn;
+    if (ragged && products >= FILLING_PRODUCTS * numbers) return drawn;
   }
 }
 

@@ -16,7 +16,7 @@ import {
   convolveWeightGradient,
 } from "../src/ops/convolution.ts";
 import type { ConvolutionPass } from "../src/ops/convolution_method.ts";
-import { openGpu } from "./gpu.ts";
+import { deviceFor, openGpu } from "./gpu.ts";
 
 /** A recorder that counts the bytes of tensors between `empty` and `release`. */
 function countingRecorder(gpu: Gpu, card: boolean): { recorder: Recorder; peak: () => number } {
@@ -24,9 +24,7 @@ function countingRecorder(gpu: Gpu, card: boolean): { recorder: Recorder; peak: 
   let alive = 0;
   let peak = 0;
   const recorder: Recorder = {
-    device: Object.create(gpu.device, {
-      adapter: { value: { ...gpu.adapter, software: !card } },
-    }),
+    device: deviceFor(gpu, card),
     recording: false,
     empty: (shape, type) => {
       const tensor = gpu.empty(shape, type);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Device } from "../src/gpu/device.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
 
 let opened: Promise<Gpu> | undefined;
@@ -30,6 +31,11 @@ export async function withSeed(body: (seed: number) => Promise<void> | void): Pr
     console.error(`Drawn with seed ${SEED}; replay with STRATA_TEST_SEED=${SEED}`);
     throw error;
   }
+}
+
+/** The GPU's device as operations see it that should choose the variants for a graphics card, or those for a software adapter. */
+export function deviceFor(gpu: Gpu, card: boolean): Device {
+  return Object.create(gpu.device, { adapter: { value: { ...gpu.adapter, software: !card } } });
 }
 
 /** The GPU as if its adapter had no 16-bit floats. */

@@ -11,6 +11,7 @@ import type { Kernel } from "../src/gpu/kernel.ts";
 import { kernelFor, type Recorder } from "../src/gpu/recorder.ts";
 import { typeOf } from "./case.ts";
 import { rowNamed } from "./cases.ts";
+import { deviceFor } from "./gpu.ts";
 import { drawCases } from "./oracle.ts";
 
 const known = new Map<string, ReadonlySet<Kernel>>();
@@ -24,14 +25,10 @@ export function kernelsOfRow(
 ): ReadonlySet<Kernel> {
   const key = JSON.stringify([name, count, card]);
   let kernels = known.get(key);
-  if (kernels === undefined) known.set(key, kernels = list(deviceOf(gpu, card), name, count));
+  if (kernels === undefined) {
+    known.set(key, kernels = list(card ? deviceFor(gpu, true) : gpu.device, name, count));
+  }
   return kernels;
-}
-
-function deviceOf(gpu: Gpu, card: boolean): Device {
-  return !card ? gpu.device : Object.create(gpu.device, {
-    adapter: { value: { ...gpu.adapter, software: false } },
-  });
 }
 
 function list(device: Device, name: string, count: number): ReadonlySet<Kernel> {

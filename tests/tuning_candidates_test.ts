@@ -6,7 +6,6 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { resolveConvolution } from "../src/convolution_shape.ts";
-import type { Device } from "../src/gpu/device.ts";
 import { DryRecorder } from "../src/gpu/dry_recorder.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 import type { Recorder } from "../src/gpu/recorder.ts";
@@ -22,6 +21,7 @@ import { argmax, max, mean, sum, sumOfSquares } from "../src/ops/reductions.ts";
 import { softmax } from "../src/ops/softmax.ts";
 import type { Shape } from "../src/shape.ts";
 import { withFolder } from "./folder.ts";
+import { deviceFor } from "./gpu.ts";
 import { MULTIPLY, requestsOf, withGpu } from "./tuning.ts";
 
 Deno.test("matmul candidates: the table's choice first, no two alike, and every part of k covered", () => {
@@ -108,9 +108,7 @@ Deno.test("every plan of reductions, softmax and sums over channels passes its c
   await withFolder(async (folder) => {
     await withGpu(folder, "measure", async (gpu) => {
       // What a card would choose between, computed by this adapter.
-      const card: Device = Object.create(gpu.device, {
-        adapter: { value: { ...gpu.adapter, software: false } },
-      });
+      const card = deviceFor(gpu, true);
       const reductions: ((recorder: Recorder) => void)[] = [
         (r) => sum(r, r.empty([70_000])),
         (r) => sumOfSquares(r, r.empty([66_001])),

@@ -15,7 +15,7 @@ import { GpuError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import type { SourceText } from "./expand.ts";
 import { Kernel } from "./kernel.ts";
-import { TEXELS_PER_ROW } from "./memory.ts";
+import { TEXELS_PER_ROW, textureBytes } from "./memory.ts";
 import type { BoundDispatch, Recorder } from "./recorder.ts";
 import type { Tensor } from "./tensor.ts";
 import type { CopiedRange } from "./texture_copies.ts";
@@ -82,9 +82,15 @@ export function copyRowsToTexture(
   });
 }
 
-/** The numbers of a row that has been filled up to whole texels. */
-export function wholeTexels(width: number): number {
-  return 4 * Math.ceil(width / 4);
+/** A shape whose rows are filled up to whole texels. */
+export function filledShape(shape: readonly number[]): number[] {
+  return [...shape.slice(0, -1), 4 * Math.ceil(shape.at(-1)! / 4)];
+}
+
+/** Bytes of the tensors that {@linkcode copyRowsToTexture} takes: the texture, and while it is made the filled rows, if any. */
+export function rowCopyBytes(shape: readonly number[]): { copy: number; filled: number[] } {
+  const bytes = 4 * sizeOf(filledShape(shape));
+  return { copy: textureBytes(bytes), filled: shape.at(-1)! % 4 === 0 ? [] : [bytes] };
 }
 
 function once(
@@ -122,14 +128,13 @@ function wholeRows(
   first: number,
   shape: readonly number[],
 ): Tensor {
-  const width = shape.at(-1)!;
-  const z = recorder.empty([...shape.slice(0, -1), wholeTexels(width)]);
+  const z = recorder.empty(filledShape(shape));
   const length = z.size / 4;
   recorder.dispatch({
     label,
     kernel: WHOLE_ROWS,
     tensors: { numbers: tensor, z },
-    uniforms: { length, first, width, vectors: wholeTexels(width) / 4 },
+    uniforms: { length, first, width: shape.at(-1)!, vectors: z.shape.at(-1)! / 4 },
     workgroups: Math.ceil(length / 64),
   });
   return z;

@@ -16,6 +16,7 @@ import { bindingParts } from "./binding_parts.ts";
 import { planChannels } from "./channel_tuning.ts";
 import { CHANNEL_SOURCE, channelsOf, type ChannelView, cutChannels } from "./channels.ts";
 import {
+  checkRow,
   expectShape,
   NAN_SOURCE,
   ROW_SOURCE,
@@ -117,7 +118,8 @@ function merge(
   begin: number,
 ): void {
   const { channels, parts } = numbers;
-  const lanes = rowLanes(recorder.device, { rows: channels, columns: parts }, "parts");
+  checkRow({ rows: channels, columns: parts }, "parts");
+  const lanes = rowLanes(recorder.device.adapter.software, parts);
   recorder.dispatch({
     label: `statistics of channels, ${parts} parts`,
     kernel: MERGE.variant({ LANES: lanes }),

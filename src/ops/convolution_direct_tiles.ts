@@ -9,8 +9,7 @@ import broadcastText from "../../kernels/convolution_direct_broadcast.wgsl" with
 import directText from "../../kernels/convolution_direct.wgsl" with { type: "text" };
 import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
-import { textureBytes } from "../gpu/memory.ts";
-import { TEXELS_SOURCE, wholeTexels } from "../gpu/texture.ts";
+import { filledShape, rowCopyBytes, TEXELS_SOURCE } from "../gpu/texture.ts";
 import { sizeOf } from "../shape.ts";
 import {
   hasRoomForTextures,
@@ -112,15 +111,18 @@ function repaysTexels(passes: readonly Pass[], images: number, options: MethodOp
 }
 
 /** Numbers of an image that a pass reads, in rows of whole texels, so that a texel lies inside of a row or outside. */
-function imageSize({ groups, summed, axes: [d, h, w] }: Pass): number {
-  return groups * summed * d.input * h.input * wholeTexels(w.input);
+function imageSize(pass: Pass): number {
+  return sizeOf(filledShape(imageShape(pass)));
+}
+
+function imageShape({ groups, summed, axes }: Pass): number[] {
+  return [groups * summed, ...axes.map(({ input }) => input)];
 }
 
 /** The copy of the images, with what is copied if rows are filled up, or with the packed weights. */
 function textureWorkspace(pass: Pass, images: number, weights: number): readonly number[] {
-  const bytes = 4 * images * imageSize(pass);
-  const copy = textureBytes(bytes);
-  return largestPhase(pass.axes[2].input % 4 === 0 ? [copy] : [bytes, copy], [copy, weights]);
+  const { copy, filled } = rowCopyBytes([images, ...imageShape(pass)]);
+  return largestPhase([...filled, copy], [copy, weights]);
 }
 
 /** As few blocks as can be, all of about the same width; even widths, so that there are fewer variants. */

@@ -120,7 +120,7 @@ export function hasRoomForTextures(
 }
 
 /** Multiply-adds for each number that is read, from which on it repays to fill up rows with zeros to whole texels. */
-const FILLING_PRODUCTS = 200;
+export const FILLING_PRODUCTS = 200;
 
 /**
  * Whether rows are to be filled up: it repays, and what comes out can be bound.

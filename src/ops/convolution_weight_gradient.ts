@@ -5,10 +5,9 @@
  */
 
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
-import { textureBytes } from "../gpu/memory.ts";
 import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { copyRowsToTexture } from "../gpu/texture.ts";
+import { copyRowsToTexture, rowCopyBytes } from "../gpu/texture.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { bareFrame, channelsLast } from "./convolution_channels_last.ts";
 import {
@@ -72,16 +71,12 @@ function workspaceOf(
   const pixels = sizeOf(output);
   const bytes = 4 * sizeOf(weightShapeOf(geometry));
   const interleaved = padded === undefined ? [] : [4 * count * groups * pixels * padded];
-  const sizes = imageSizes(geometry).map((size) => 4 * count * size);
-  const copies = textures ? sizes.map(textureBytes) : interleaved;
-  // The rows of x, and then those of dy, are filled up before they are copied.
-  const [x, dy] = [geometry.input, output].map((space, i) =>
-    textures && space.at(-1)! % 4 !== 0 ? [sizes[i]!] : []
-  ) as [number[], number[]];
+  const x = rowCopyBytes([count, geometry.channels, ...geometry.input]);
+  const dy = rowCopyBytes([count, geometry.filters, ...output]);
+  const copies = textures ? [x.copy, dy.copy] : interleaved;
   const partial = parts > 1 ? [parts * bytes] : [];
   const tensors = largestPhase(
-    [...x, ...copies.slice(0, 1)],
-    [...dy, ...copies],
+    ...(textures ? [[...x.filled, x.copy], [...dy.filled, x.copy, dy.copy]] : []),
     [...copies, ...partial],
     [...partial, ...sumWorkspace(options, [parts, bytes / 4])],
   );

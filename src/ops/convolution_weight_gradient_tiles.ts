@@ -14,7 +14,7 @@ import weightGradientText from "../../kernels/convolution_weight_gradient.wgsl" 
 import { type ConvolutionGeometry, liftDimensions } from "../convolution_shape.ts";
 import type { KernelParameters } from "../gpu/expand.ts";
 import { KernelFamily } from "../gpu/kernel.ts";
-import { TEXELS_SOURCE, wholeTexels } from "../gpu/texture.ts";
+import { filledShape, TEXELS_SOURCE } from "../gpu/texture.ts";
 import { sizeOf } from "../shape.ts";
 import {
   MAX_TRIPS,
@@ -61,9 +61,7 @@ function isShared({ filters, groups }: ConvolutionGeometry, options: MethodOptio
 
 /** Numbers of an image of x and of dy, in rows of whole texels. */
 export function imageSizes({ channels, filters, input, output }: ConvolutionGeometry): number[] {
-  const size = (space: readonly number[]) =>
-    sizeOf(space.slice(0, -1)) * wholeTexels(space.at(-1)!);
-  return [channels * size(input), filters * size(output)];
+  return [channels * sizeOf(filledShape(input)), filters * sizeOf(filledShape(output))];
 }
 
 /**

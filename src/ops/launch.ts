@@ -67,17 +67,22 @@ export function checkRow({ columns }: Rows, what: string): void {
   }
 }
 
+/** Loads of a lane, at most, unless 64 lanes share a row: the order of its sums, and so their error, depends on it. */
+export const LONGEST_LANE = 512;
+/** Elements of a row for which a card takes another lane. */
+const PER_LANE = 16;
+
 /**
- * How many invocations share a row: a power of two up to 64. A barrier is dear on a software adapter, where rows
- * alone keep the cores busy.
+ * How many invocations share a row: a power of two up to 64. Barriers are dear on a software adapter, where rows alone keep the
+ * cores busy; on a card, lanes read neighbours.
  *
- * @throws {ShapeError} if a row is so long that a loop over it would pass 65,535 trips.
+ * @param loads Numbers or vectors of a row.
  */
-export function rowLanes(device: Device, size: Rows, what: string): number {
-  checkRow(size, what);
-  const perLane = device.adapter.software ? 512 : 16;
+export function rowLanes(software: boolean, columns: number, loads: number = columns): number {
   let lanes = 1;
-  while (lanes < 64 && size.columns > lanes * perLane) lanes *= 2;
+  while (lanes < 64 && (software ? loads > lanes * LONGEST_LANE : columns > lanes * PER_LANE)) {
+    lanes *= 2;
+  }
   return lanes;
 }
 

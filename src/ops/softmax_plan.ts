@@ -9,7 +9,7 @@ import type { Recorder } from "../gpu/recorder.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { ChoiceRequest } from "../gpu/tuning.ts";
 import { type TuningRequest, wholeNumbers } from "../gpu/tuning_trial.ts";
-import type { Rows } from "./launch.ts";
+import { LONGEST_LANE, rowLanes, type Rows } from "./launch.ts";
 import type { ReductionPlace } from "./reduction_tuning.ts";
 import { bucketOf, FEWEST_TUNED, tunedChoice } from "./tuned_choice.ts";
 
@@ -24,22 +24,13 @@ export interface RowPlan {
 /** Computes the softmax of rows as planned; y is written. */
 export type Softmax = (recorder: Recorder, x: Tensor, y: Tensor, plan: RowPlan) => void;
 
-/** Loads of a lane, at most, unless 64 lanes share a row: the order of its sums, and so their error, depends on it. */
-const LONGEST = 512;
-/** Elements of a row for which a card takes another lane. */
-const PER_LANE = 16;
 /** Rounding of float32. */
 const UNIT = 2 ** -24;
 
-/** The table: barriers are dear on a software adapter, where rows alone keep the cores busy; on a card, lanes read neighbours. */
+/** The table: vectors where they fit, and as many lanes as {@linkcode rowLanes} says. */
 export function chooseRows({ software }: ReductionPlace, { columns }: Rows): RowPlan {
   const vector = columns % 4 === 0;
-  const loads = vector ? columns / 4 : columns;
-  let lanes = 1;
-  while (lanes < 64 && (software ? loads > lanes * LONGEST : columns > lanes * PER_LANE)) {
-    lanes *= 2;
-  }
-  return { vector, lanes };
+  return { vector, lanes: rowLanes(software, columns, vector ? columns / 4 : columns) };
 }
 
 /** The table's plan first. */
@@ -48,7 +39,7 @@ export function rowCandidates(place: ReductionPlace, rows: Rows): RowPlan[] {
   const others = [true, false].filter((vector) => !vector || rows.columns % 4 === 0)
     .flatMap((vector) => [1, 8, 64].map((lanes) => ({ vector, lanes })))
     .filter(({ vector, lanes }) =>
-      lanes === 64 || rows.columns / (vector ? 4 : 1) <= lanes * LONGEST
+      lanes === 64 || rows.columns / (vector ? 4 : 1) <= lanes * LONGEST_LANE
     );
   return [table, ...others.filter((plan) => JSON.stringify(plan) !== JSON.stringify(table))];
 }
@@ -108,7 +99,7 @@ function trialOf(
  * units. Results are at most e² / columns.
  */
 function tolerance(columns: number): number {
-  const additions = Math.max(LONGEST, columns / 64) + 16;
+  const additions = Math.max(LONGEST_LANE, columns / 64) + 16;
   const relative = (2 * 2 * 7 + additions + 2 * 2.5) * UNIT;
   return 2 * 1.01 * relative * Math.exp(2) / columns;
 }
