@@ -90,6 +90,7 @@ function drawTexelsOfBoth(random: Random, index: number): DrawnConvolution {
 const RAGGED = [5, 7, 14, 35] as const;
 /** Taps, stride and dilation along the width, and the padding before it: few, as large kernels take a second to compile. */
 const RAGGED_WIDTHS = [[5, 1, 1, 2], [5, 1, 1, 2], [5, 2, 1, 0], [3, 1, 2, 5]] as const;
+
 /** The options along the width, all else plain. */
 function alongWidth(dims: number, stride: number, dilation: number, padding: [number, number]) {
   const ones = new Array<number>(dims - 1).fill(1);
